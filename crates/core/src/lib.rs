@@ -3,8 +3,14 @@
 //! **Invariant:** this crate performs no I/O. It has no network, Git, cluster, clock, environment or file access;
 //! its manifest proves it. Bytes and lists come in, a decision goes out.
 //!
-//! The vocabulary: a [`image::Repository`] holds [`image::Tag`]s; [`tags::Rules`] order them; a [`yaml::Manifest`] is
+//! The vocabulary: a [`image::Repository`] holds [`image::Tag`]s; [`select::Rules`] order them; a [`yaml::Manifest`] is
 //! a file of the user in which one scalar names an image.
 
 pub mod credential;
+pub mod decide;
 pub mod image;
+pub mod docker_config;
+pub mod explain;
+pub mod policy;
+pub mod select;
+pub mod tags;

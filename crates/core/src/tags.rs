@@ -1,0 +1,238 @@
+//! Which tags are candidates, and what of a tag is compared: `pattern`, `extract`, `exclude`.
+//!
+//! The three fields mean what they mean in Flux's `ImagePolicy`: `pattern` is searched for (not anchored), `extract` is
+//! a template over the pattern's groups. Where Flux is silent about a mistake (a group that does not exist becomes an
+//! empty text, and then every tag is equal) a filter is refused when it is built.
+
+use std::borrow::Cow;
+
+use regex::bytes::{CaptureLocations, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+mod template;
+
+pub use template::TemplateError;
+use template::{Part, Template};
+
+/// Tags that are never candidates, whatever a policy says: signatures, attestations and lists of contents that tools
+/// store beside an image under tags of their own, and the referrers tag schema of the OCI distribution specification.
+pub const DEFAULT_EXCLUDES: [&str; 4] = [r"\.sig$", r"\.att$", r"\.sbom$", r"^sha256-[a-f0-9]{64}"];
+
+/// The most memory, in bytes, that one compiled pattern may take. A tag has at most 128 characters; what is larger is
+/// an attack or a slip (`.{1,9999}`).
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// A filter that cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// `pattern` is no regular expression.
+    #[error("cannot read the pattern '{pattern}'")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// Why.
+        #[source]
+        reason: RegexError,
+    },
+    /// One of `exclude` is no regular expression.
+    #[error("cannot read the exclusion '{pattern}'")]
+    Exclude {
+        /// What was given.
+        pattern: String,
+        /// Why.
+        #[source]
+        reason: RegexError,
+    },
+    /// `extract` cannot be filled in from `pattern`.
+    #[error("cannot extract '{extract}'")]
+    Extract {
+        /// What was given.
+        extract: String,
+        /// Why.
+        #[source]
+        reason: TemplateError,
+    },
+}
+
+/// Why a text is no regular expression, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RegexError(String);
+
+impl From<regex::Error> for RegexError {
+    fn from(error: regex::Error) -> Self {
+        let text = match error {
+            regex::Error::CompiledTooBig(limit) => {
+                return Self(format!("compiled, it takes more than {limit} bytes: repeat less"));
+            }
+            other => other.to_string(),
+        };
+        // The crate draws the pattern over several lines and ends with `error: <why>`.
+        let why = text.rsplit_once("error: ").map_or(text.as_str(), |(_, why)| why);
+        let hint = if why.contains("look-around") || why.contains("backreferences") {
+            "; say with `exclude` what must not match"
+        } else {
+            ""
+        };
+        Self(format!("{}{hint}", why.trim()))
+    }
+}
+
+/// A validated filter.
+#[derive(Clone, Debug)]
+pub struct TagFilter {
+    pattern: Option<Regex>,
+    key: Key,
+    excludes: RegexSet,
+}
+
+/// What of a tag is compared. The first two are what nearly everybody writes, and they need no allocation.
+#[derive(Clone, Debug)]
+enum Key {
+    Tag,
+    Group(usize),
+    Template(Template),
+}
+
+/// Why a filter dropped a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Skip<'f> {
+    /// It matches this exclusion.
+    #[error("excluded by '{0}'")]
+    Excluded(&'f str),
+    /// It does not match the pattern.
+    #[error("does not match the pattern")]
+    Unmatched,
+}
+
+impl TagFilter {
+    /// Builds a filter. An absent or empty `pattern` takes every tag, an absent or empty `extract` compares the whole
+    /// tag; `exclude` adds to [`DEFAULT_EXCLUDES`].
+    ///
+    /// The syntax of patterns is that of the `regex` crate with ASCII classes, which is RE2's but for `\Q…\E` and `\C`.
+    pub fn new(
+        pattern: Option<&str>,
+        extract: Option<&str>,
+        exclude: &[String],
+    ) -> Result<Self, FilterError> {
+        let pattern = pattern.filter(|text| !text.is_empty());
+        let pattern = pattern.map(|text| {
+            compile(text).map_err(|reason| FilterError::Pattern {
+                pattern: text.to_owned(),
+                reason,
+            })
+        });
+        let pattern = pattern.transpose()?;
+        let key = match extract.filter(|text| !text.is_empty()) {
+            None => Key::Tag,
+            Some(text) => Key::new(text, pattern.as_ref()).map_err(|reason| FilterError::Extract {
+                extract: text.to_owned(),
+                reason,
+            })?,
+        };
+        Ok(Self {
+            pattern,
+            key,
+            excludes: excludes(exclude)?,
+        })
+    }
+
+    /// What of `tag` is compared, or why it is no candidate. A group that took no part in the match is empty.
+    pub fn key<'t>(&self, tag: &'t str) -> Result<Cow<'t, str>, Skip<'_>> {
+        self.reader().key(tag)
+    }
+
+    /// Reads the keys of many tags with one piece of scratch memory.
+    pub(crate) fn reader(&self) -> KeyReader<'_> {
+        KeyReader {
+            filter: self,
+            groups: self.pattern.as_ref().map(Regex::capture_locations),
+        }
+    }
+
+    /// The first exclusion that `tag` matches: the user's own before the default ones.
+    fn excluded_by(&self, tag: &str) -> &str {
+        let first = self.excludes.matches(tag.as_bytes()).iter().next();
+        first
+            .and_then(|index| self.excludes.patterns().get(index))
+            .map_or("", String::as_str)
+    }
+}
+
+impl Key {
+    fn new(extract: &str, pattern: Option<&Regex>) -> Result<Self, TemplateError> {
+        let pattern = pattern.ok_or(TemplateError::NoPattern)?;
+        let template = Template::new(extract, pattern)?;
+        Ok(match template.parts() {
+            [Part::Group(group)] => Self::Group(*group),
+            _ => Self::Template(template),
+        })
+    }
+}
+
+/// See [`TagFilter::reader`].
+pub(crate) struct KeyReader<'f> {
+    filter: &'f TagFilter,
+    groups: Option<CaptureLocations>,
+}
+
+impl<'f> KeyReader<'f> {
+    pub(crate) fn key<'t>(&mut self, tag: &'t str) -> Result<Cow<'t, str>, Skip<'f>> {
+        if self.filter.excludes.is_match(tag.as_bytes()) {
+            return Err(Skip::Excluded(self.filter.excluded_by(tag)));
+        }
+        let (Some(pattern), Some(groups)) = (&self.filter.pattern, &mut self.groups) else {
+            return Ok(Cow::Borrowed(tag));
+        };
+        let matches = match self.filter.key {
+            Key::Tag => pattern.is_match(tag.as_bytes()),
+            Key::Group(_) | Key::Template(_) => pattern.captures_read(groups, tag.as_bytes()).is_some(),
+        };
+        if !matches {
+            return Err(Skip::Unmatched);
+        }
+        // A tag is ASCII, so a group always ends between two characters; any other text yields an empty group.
+        let group = |index| {
+            groups
+                .get(index)
+                .and_then(|(start, end)| tag.get(start..end))
+                .unwrap_or_default()
+        };
+        Ok(match &self.filter.key {
+            Key::Tag => Cow::Borrowed(tag),
+            Key::Group(index) => Cow::Borrowed(group(*index)),
+            Key::Template(template) => Cow::Owned(template.fill(group)),
+        })
+    }
+}
+
+/// Tags are ASCII, so Unicode's classes would only make the automaton larger and `\d` differ from RE2's.
+fn compile(pattern: &str) -> Result<Regex, RegexError> {
+    Ok(RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(SIZE_LIMIT)
+        .build()?)
+}
+
+/// All exclusions in one automaton: a tag is read once for all of them.
+fn excludes(own: &[String]) -> Result<RegexSet, FilterError> {
+    let fail = |pattern: &str, reason| FilterError::Exclude {
+        pattern: pattern.to_owned(),
+        reason,
+    };
+    for pattern in own {
+        if pattern.is_empty() {
+            return Err(fail(
+                pattern,
+                RegexError("empty, it would exclude every tag".into()),
+            ));
+        }
+        // One by one first: a set does not say which of its patterns is wrong.
+        compile(pattern).map_err(|reason| fail(pattern, reason))?;
+    }
+    let all = own.iter().map(String::as_str).chain(DEFAULT_EXCLUDES);
+    let set = RegexSetBuilder::new(all)
+        .unicode(false)
+        .size_limit(SIZE_LIMIT)
+        .build();
+    set.map_err(|error| fail(&own.join("', '"), error.into()))
+}
