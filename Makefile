@@ -1,0 +1,86 @@
+# Every step of CI is a target here. `make help` lists them.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TOOLS := $(CURDIR)/target/tools
+DENY_VERSION := 0.20.2
+say = @printf '\n== %s\n' "$(1)"
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the program: target/release/image-gitops
+	$(CARGO) build --release --locked -p image-gitops
+
+.PHONY: demo
+demo: ## Show one update from a pushed tag to a commit; needs Rust and nothing else
+	$(call say,building the program and the demo)
+	$(CARGO) build --locked -p image-gitops -p image-gitops-tests --bins
+	@target/debug/demo target/debug/image-gitops
+
+.PHONY: test
+test: tools ## Run every test, against a real registry and a real Git server; needs Rust, Go and git
+	$(call say,running the tests: unit tests then each suite)
+	$(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log
+	@tests/count target/test.log
+
+.PHONY: tools
+tools:
+	@command -v git >/dev/null || { echo "make test needs git: it serves and checks the repositories of the tests" >&2; exit 1; }
+	$(call say,finding or building the servers that the tests use)
+	$(CARGO) run --locked --quiet -p image-gitops-tests --bin tools
+
+.PHONY: lint
+lint: ## Check format, lints, docs, dependencies and generated files
+	$(call say,format)
+	$(CARGO) fmt --all --check
+	$(call say,lints)
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(call say,documentation)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+	$(call say,dependencies: what may be in the tree, and one TLS provider)
+	@$(MAKE) --no-print-directory deny
+	$(call say,generated files)
+	@$(MAKE) --no-print-directory check-generated
+
+.PHONY: deny
+deny:
+	@command -v cargo-deny >/dev/null || [ -x $(TOOLS)/bin/cargo-deny ] || { \
+	  echo "installing cargo-deny $(DENY_VERSION) into target/tools"; \
+	  $(CARGO) install cargo-deny --version $(DENY_VERSION) --locked --debug --quiet --root $(TOOLS); }
+	PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --locked --offline check bans licenses sources
+
+.PHONY: generate
+generate: ## Write the generated files again: docs/snippets
+	$(CARGO) build --locked -p image-gitops -p image-gitops-tests --bins
+	@tests/generate target/debug
+
+.PHONY: check-generated
+check-generated:
+	@$(MAKE) --no-print-directory generate >/dev/null
+	@git diff --exit-code --stat -- docs/snippets || { echo "docs/snippets is not what the program prints: run make generate and commit" >&2; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## Run the property tests for long: FUZZ_CASES=100000
+	PROPTEST_CASES=$${FUZZ_CASES:-100000} $(CARGO) test --locked --release --workspace prop
+
+.PHONY: bench
+bench: tools ## Measure against git and against the limits; prints ratios
+	$(call say,building with optimisation)
+	$(CARGO) build --locked --release -p image-gitops -p image-gitops-tests --bins --examples
+	@target/release/bench target/release/image-gitops
+
+.PHONY: e2e
+e2e: build ## Play the main story in a lab: make e2e LAB=path/to/lab
+	@tests/e2e/cli.sh $(LAB)
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: clean
+clean: ## Remove what was built
+	$(CARGO) clean
