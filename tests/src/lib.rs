@@ -2,3 +2,5 @@
 
 pub mod registry_server;
 pub mod tools;
+pub mod git;
+pub mod git_server;
