@@ -34,18 +34,9 @@ impl Tag {
     /// Validates `text` as a tag.
     pub fn new(text: impl Into<String>) -> Result<Self, ImageError> {
         let text = text.into();
-        let first = text
-            .as_bytes()
-            .first()
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let rest = text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        if first && rest && text.len() <= 128 {
-            Ok(Self(text))
-        } else {
-            Err(ImageError::Tag(text))
-        }
+        let first = text.as_bytes().first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        if first && rest && text.len() <= 128 { Ok(Self(text)) } else { Err(ImageError::Tag(text)) }
     }
 
     /// The tag's text.
@@ -73,11 +64,7 @@ impl Digest {
             Some(("sha512", hex)) => hex.len() == 128 && is_lower_hex(hex),
             _ => false,
         };
-        if valid {
-            Ok(Self(text))
-        } else {
-            Err(ImageError::Digest(text))
-        }
+        if valid { Ok(Self(text)) } else { Err(ImageError::Digest(text)) }
     }
 
     /// The digest's text.
@@ -110,10 +97,7 @@ pub struct Repository {
 impl Repository {
     /// Parses a repository that carries neither tag nor digest.
     pub fn new(text: &str) -> Result<Self, ImageError> {
-        let fail = |reason| ImageError::Repository {
-            text: text.to_owned(),
-            reason,
-        };
+        let fail = |reason| ImageError::Repository { text: text.to_owned(), reason };
         if text.contains("://") {
             return Err(fail("leave out the scheme, as in ghcr.io/owner/name"));
         }
@@ -147,11 +131,7 @@ impl Repository {
                 "each part between slashes is lower-case letters and digits, joined by '.', '_', '__' or dashes",
             ));
         }
-        Ok(Self {
-            written: text.to_owned(),
-            registry,
-            path,
-        })
+        Ok(Self { written: text.to_owned(), registry, path })
     }
 
     /// The registry's host, with its port where it has one, in lower case: `ghcr.io`, `localhost:5000`.
@@ -184,10 +164,10 @@ impl fmt::Display for Repository {
     }
 }
 
-/// A host, as docker tells it from a path: it has a dot or a port, or is `localhost`, or has an upper-case letter.
+/// A host, as docker tells it from a path: it has a dot or a port, or is `localhost`. (Docker also takes a part with an
+/// upper-case letter for a host; that is far more often an owner's name, which must be written in lower case.)
 fn is_host(text: &str) -> bool {
-    let host_like =
-        text == "localhost" || text.contains(['.', ':']) || text.bytes().any(|b| b.is_ascii_uppercase());
+    let host_like = text == "localhost" || text.contains(['.', ':']);
     let (name, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
         Some((v6, "")) => return v6.parse::<std::net::Ipv6Addr>().is_ok(),
         Some((v6, port)) if v6.parse::<std::net::Ipv6Addr>().is_ok() => ("v6", port.strip_prefix(':')),
@@ -210,10 +190,7 @@ fn is_host(text: &str) -> bool {
 /// One part of a path: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 fn is_component(text: &str) -> bool {
     let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    if !text
-        .bytes()
-        .all(|b| alphanumeric(b) || matches!(b, b'.' | b'_' | b'-'))
-    {
+    if !text.bytes().all(|b| alphanumeric(b) || matches!(b, b'.' | b'_' | b'-')) {
         return false;
     }
     let edges = |b: Option<u8>| b.is_some_and(alphanumeric);
@@ -247,11 +224,7 @@ impl ImageRef {
             Some((before, after)) if !after.contains('/') => (before, Some(Tag::new(after)?)),
             _ => (name, None),
         };
-        Ok(Self {
-            repository: Repository::new(name)?,
-            tag,
-            digest,
-        })
+        Ok(Self { repository: Repository::new(name)?, tag, digest })
     }
 }
 
@@ -276,33 +249,15 @@ mod tests {
     fn an_image_is_split_into_repository_tag_and_digest() {
         let sha = format!("sha256:{}", "a".repeat(64));
         for (text, registry, path, tag, digest) in [
-            (
-                "ghcr.io/o/n:main-abc1234-1627123456",
-                "ghcr.io",
-                "o/n",
-                Some("main-abc1234-1627123456"),
-                None,
-            ),
+            ("ghcr.io/o/n:main-abc1234-1627123456", "ghcr.io", "o/n", Some("main-abc1234-1627123456"), None),
             ("nginx", "docker.io", "library/nginx", None, None),
             ("nginx:1.27", "docker.io", "library/nginx", Some("1.27"), None),
             ("grafana/loki:3", "docker.io", "grafana/loki", Some("3"), None),
             ("localhost:5000/a/b:c", "localhost:5000", "a/b", Some("c"), None),
             ("localhost:5000/a", "localhost:5000", "a", None, None),
             ("[::1]:5000/a:b", "[::1]:5000", "a", Some("b"), None),
-            (
-                &format!("ghcr.io/o/n:t@{sha}"),
-                "ghcr.io",
-                "o/n",
-                Some("t"),
-                Some(sha.as_str()),
-            ),
-            (
-                &format!("ghcr.io/o/n@{sha}"),
-                "ghcr.io",
-                "o/n",
-                None,
-                Some(sha.as_str()),
-            ),
+            (&format!("ghcr.io/o/n:t@{sha}"), "ghcr.io", "o/n", Some("t"), Some(sha.as_str())),
+            (&format!("ghcr.io/o/n@{sha}"), "ghcr.io", "o/n", None, Some(sha.as_str())),
         ] {
             let image = ImageRef::parse(text).unwrap();
             assert_eq!(image.repository.registry(), registry, "{text}");
@@ -347,13 +302,7 @@ mod tests {
         for text in ["ghcr.io/o/n:t", "ghcr.io/o/n@sha256:0", "https://ghcr.io/o/n"] {
             assert!(Repository::new(text).is_err(), "{text:?} was taken");
         }
-        assert_eq!(
-            Repository::new("nginx").unwrap(),
-            Repository::new("docker.io/library/nginx").unwrap()
-        );
-        assert_ne!(
-            Repository::new("ghcr.io/a/n").unwrap(),
-            Repository::new("ghcr.io/b/n").unwrap()
-        );
+        assert_eq!(Repository::new("nginx").unwrap(), Repository::new("docker.io/library/nginx").unwrap());
+        assert_ne!(Repository::new("ghcr.io/a/n").unwrap(), Repository::new("ghcr.io/b/n").unwrap());
     }
 }

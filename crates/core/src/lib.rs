@@ -8,9 +8,14 @@
 
 pub mod credential;
 pub mod decide;
-pub mod image;
 pub mod docker_config;
 pub mod explain;
+pub mod image;
+pub mod message;
 pub mod policy;
+pub mod resource;
+pub mod secret;
 pub mod select;
+pub mod spec;
 pub mod tags;
+pub mod yaml;
