@@ -57,29 +57,18 @@ pub struct DockerConfig {
 impl DockerConfig {
     /// Reads a config: an object with `auths`, `credHelpers` and `credsStore`, or the older form, which is what `auths`
     /// holds alone. Other members are ignored, and entries without a credential too.
-    pub fn parse(json: &[u8]) -> Result<Self, DockerConfigError> {
+    pub fn parse(json: impl AsRef<[u8]>) -> Result<Self, DockerConfigError> {
+        let json = json.as_ref();
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let value: Value = serde_json::from_slice(json).map_err(|error| DockerConfigError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let value: Value = serde_json::from_slice(json)
+            .map_err(|error| DockerConfigError::Json { line: error.line(), column: error.column() })?;
         let Value::Object(root) = &value else {
-            return Err(DockerConfigError::Shape(
-                "expected an object, as in {\"auths\": {…}}",
-            ));
+            return Err(DockerConfigError::Shape("expected an object, as in {\"auths\": {…}}"));
         };
-        let current = ["auths", "credHelpers", "credsStore"]
-            .iter()
-            .any(|name| root.contains_key(*name));
+        let current = ["auths", "credHelpers", "credsStore"].iter().any(|name| root.contains_key(*name));
+        let auths = if current { member(root, "auths")? } else { Some(root) };
         let mut config = Self::default();
-        for (key, entry) in if current {
-            member(root, "auths")?
-        } else {
-            Some(root)
-        }
-        .into_iter()
-        .flatten()
-        {
+        for (key, entry) in auths.into_iter().flatten() {
             // In the older form anything may stand beside the entries.
             if let Some(entry) = entry.as_object() {
                 config.add(key, entry)?;
@@ -94,11 +83,8 @@ impl DockerConfig {
                 config.helpers.push((key, helper.to_owned()));
             }
         }
-        config.store = root
-            .get("credsStore")
-            .and_then(Value::as_str)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned);
+        config.store =
+            root.get("credsStore").and_then(Value::as_str).filter(|name| !name.is_empty()).map(str::to_owned);
         config.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         config.helpers.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(config)
@@ -117,11 +103,7 @@ impl DockerConfig {
         if self.credential_for(repository).is_some() {
             return None;
         }
-        let helper = self
-            .helpers
-            .iter()
-            .find(|(key, _)| key.covers(repository))
-            .map(|(_, helper)| helper);
+        let helper = self.helpers.iter().find(|(key, _)| key.covers(repository)).map(|(_, helper)| helper);
         helper.or(self.store.as_ref()).map(String::as_str)
     }
 
@@ -132,10 +114,8 @@ impl DockerConfig {
 
     fn add(&mut self, key: &str, entry: &Map<String, Value>) -> Result<(), DockerConfigError> {
         let Some(key) = Key::parse(key) else { return Ok(()) };
-        let credential = credential(entry).map_err(|reason| DockerConfigError::Entry {
-            host: key.to_string(),
-            reason,
-        })?;
+        let credential =
+            credential(entry).map_err(|reason| DockerConfigError::Entry { host: key.to_string(), reason })?;
         if let Some(credential) = credential {
             self.entries.push((key, credential));
         }
@@ -147,13 +127,9 @@ impl DockerConfig {
 impl fmt::Debug for DockerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = |f: &mut fmt::Formatter<'_>| {
-            f.debug_list()
-                .entries(self.entries.iter().map(|(key, _)| key))
-                .finish()
+            f.debug_list().entries(self.entries.iter().map(|(key, _)| key)).finish()
         };
-        f.debug_struct("DockerConfig")
-            .field("entries", &fmt::from_fn(hosts))
-            .finish_non_exhaustive()
+        f.debug_struct("DockerConfig").field("entries", &fmt::from_fn(hosts)).finish_non_exhaustive()
     }
 }
 
@@ -205,9 +181,7 @@ fn basic(auth: &str) -> Result<Option<Credential>, &'static str> {
     let auth: String = auth.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = BASE64.decode(auth).map_err(|_| "`auth` is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "`auth` is not base64 of a text")?;
-    let (username, password) = text
-        .split_once(':')
-        .ok_or("`auth` is not base64 of user:password")?;
+    let (username, password) = text.split_once(':').ok_or("`auth` is not base64 of user:password")?;
     // Docker pads with NUL; `echo user:password | base64` ends with a line break, which no password can hold (RFC 7617).
     let password = password.trim_end_matches(['\0', '\r', '\n']);
     Ok((!username.is_empty() || !password.is_empty()).then(|| Credential::basic(username, password)))

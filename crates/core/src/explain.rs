@@ -74,11 +74,7 @@ impl Rules {
         let (mut placed, mut dropped) = (Vec::new(), Vec::new());
         for tag in tags {
             match reader.key(tag.as_str()) {
-                Err(skip) => dropped.push(Verdict {
-                    tag,
-                    key: None,
-                    outcome: Outcome::Skipped(skip),
-                }),
+                Err(skip) => dropped.push(Verdict { tag, key: None, outcome: Outcome::Skipped(skip) }),
                 Ok(key) => match self.policy.rank(key.clone()) {
                     Ok(rank) => placed.push((Candidate { tag, rank }, key)),
                     Err(unranked) => {
@@ -94,18 +90,14 @@ impl Rules {
         placed.sort_unstable_by(|(a, _), (b, _)| b.order(a, prefer));
         placed.dedup_by(|(a, _), (b, _)| a.tag == b.tag);
         dropped.sort_unstable_by(|a, b| {
-            group(&a.outcome)
-                .cmp(&group(&b.outcome))
-                .then_with(|| b.tag.cmp(a.tag))
+            group(&a.outcome).cmp(&group(&b.outcome)).then_with(|| b.tag.cmp(a.tag))
         });
         dropped.dedup_by(|a, b| a.tag == b.tag);
 
         let Some(winner) = self.winner(placed.first(), floors) else {
             return dropped;
         };
-        let placed = placed
-            .into_iter()
-            .map(|(candidate, key)| winner.verdict(&candidate, key));
+        let placed = placed.into_iter().map(|(candidate, key)| winner.verdict(&candidate, key));
         placed.chain(dropped).collect()
     }
 
@@ -119,20 +111,12 @@ impl Rules {
         let prefer = self.policy.prefer();
         let floor = self.highest_floor(floors);
         match (best, floor) {
-            (Some((best, key)), floor) if self.is_above(best, floor.as_ref()) => Some(Winner {
-                candidate: best.clone(),
-                key: key.clone(),
-                chosen: true,
-                prefer,
-            }),
+            (Some((best, key)), floor) if self.is_above(best, floor.as_ref()) => {
+                Some(Winner { candidate: best.clone(), key: key.clone(), chosen: true, prefer })
+            }
             (_, floor) => floor.map(|floor| {
                 let key = self.filter.key(floor.tag.as_str()).unwrap_or_default();
-                Winner {
-                    candidate: floor,
-                    key,
-                    chosen: false,
-                    prefer,
-                }
+                Winner { candidate: floor, key, chosen: false, prefer }
             }),
         }
     }
@@ -150,12 +134,7 @@ impl<'a> Winner<'a> {
     fn verdict(&self, candidate: &Candidate<'a>, key: Cow<'a, str>) -> Verdict<'a> {
         let order = candidate.rank.cmp(&self.candidate.rank);
         let winner = self.candidate.tag;
-        let rival = || Rival {
-            tag: winner,
-            key: self.key.clone(),
-            order,
-            prefer: self.prefer,
-        };
+        let rival = || Rival { tag: winner, key: self.key.clone(), order, prefer: self.prefer };
         let outcome = match self.chosen {
             true if winner == candidate.tag => Outcome::Chosen,
             true if order.is_eq() => Outcome::SameKey(winner),
@@ -163,11 +142,7 @@ impl<'a> Winner<'a> {
             false if winner == candidate.tag => Outcome::Floor,
             false => Outcome::NotAbove(rival()),
         };
-        Verdict {
-            tag: candidate.tag,
-            key: Some(key),
-            outcome,
-        }
+        Verdict { tag: candidate.tag, key: Some(key), outcome }
     }
 }
 

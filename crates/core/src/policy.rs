@@ -96,10 +96,7 @@ impl Policy {
             Some(word) if is(word, "numerical") => Self::Numerical { prefer },
             Some(word) if is(word, "alphabetical") => Self::Alphabetical { prefer },
             Some(word) if is(word, "semver") => {
-                return Ok(Self::Semver {
-                    range: Range::new(range.unwrap_or_default())?,
-                    prefer,
-                });
+                return Ok(Self::Semver { range: Range::new(range.unwrap_or_default())?, prefer });
             }
             Some(word) => return Err(PolicyError::Sort(word.to_owned())),
         };
@@ -112,24 +109,17 @@ impl Policy {
     /// `numerical: {order}` as Flux and KubeVela's `fluxcd` addon write it, where **the last of the list is taken**: `asc`
     /// (the default) takes the highest, `desc` the lowest.
     pub fn flux_numerical(order: Option<&str>) -> Result<Self, PolicyError> {
-        Ok(Self::Numerical {
-            prefer: flux_order(order)?,
-        })
+        Ok(Self::Numerical { prefer: flux_order(order)? })
     }
 
     /// `alphabetical: {order}`; see [`Self::flux_numerical`].
     pub fn flux_alphabetical(order: Option<&str>) -> Result<Self, PolicyError> {
-        Ok(Self::Alphabetical {
-            prefer: flux_order(order)?,
-        })
+        Ok(Self::Alphabetical { prefer: flux_order(order)? })
     }
 
     /// `semver: {range}` as Flux and KubeVela's `fluxcd` addon write it; the highest wins.
     pub fn flux_semver(range: &str) -> Result<Self, PolicyError> {
-        Ok(Self::Semver {
-            range: Range::new(range)?,
-            prefer: Prefer::Highest,
-        })
+        Ok(Self::Semver { range: Range::new(range)?, prefer: Prefer::Highest })
     }
 
     /// Which end wins.

@@ -41,9 +41,7 @@ pub struct Selection {
 impl Selection {
     /// The tags that the rules could order.
     pub fn candidates(&self) -> usize {
-        self.matched
-            .saturating_sub(self.unparsable)
-            .saturating_sub(self.outside)
+        self.matched.saturating_sub(self.unparsable).saturating_sub(self.outside)
     }
 }
 
@@ -52,10 +50,7 @@ impl Rules {
     /// range) gives no bound. An empty list chooses nothing.
     pub fn select(&self, tags: &[Tag], floors: &[&Tag]) -> Selection {
         let mut reader = self.filter.reader();
-        let mut selection = Selection {
-            total: tags.len(),
-            ..Selection::default()
-        };
+        let mut selection = Selection { total: tags.len(), ..Selection::default() };
         let mut best: Option<Candidate<'_>> = None;
         for tag in tags {
             let Ok(key) = reader.key(tag.as_str()) else {
@@ -65,10 +60,7 @@ impl Rules {
             match self.policy.rank(key) {
                 Ok(rank) => {
                     let candidate = Candidate { tag, rank };
-                    if best
-                        .as_ref()
-                        .is_none_or(|best| candidate.order(best, self.policy.prefer()).is_gt())
-                    {
+                    if best.as_ref().is_none_or(|best| candidate.order(best, self.policy.prefer()).is_gt()) {
                         best = Some(candidate);
                     }
                 }
@@ -93,9 +85,7 @@ impl Rules {
     /// The floor that binds: the one that the rules like best.
     pub(crate) fn highest_floor<'t>(&self, floors: &[&'t Tag]) -> Option<Candidate<'t>> {
         let mut reader = self.filter.reader();
-        let placed = floors
-            .iter()
-            .filter_map(|floor| self.candidate(&mut reader, floor));
+        let placed = floors.iter().filter_map(|floor| self.candidate(&mut reader, floor));
         placed.max_by(|a, b| a.order(b, self.policy.prefer()))
     }
 
@@ -106,10 +96,7 @@ impl Rules {
 
     fn candidate<'t>(&self, reader: &mut KeyReader<'_>, tag: &'t Tag) -> Option<Candidate<'t>> {
         let key = reader.key(tag.as_str()).ok()?;
-        Some(Candidate {
-            tag,
-            rank: self.policy.rank(key).ok()?,
-        })
+        Some(Candidate { tag, rank: self.policy.rank(key).ok()? })
     }
 }
 
@@ -128,7 +115,6 @@ impl Candidate<'_> {
 
     /// The total order: `Equal` only for the same tag.
     pub(crate) fn order(&self, other: &Self, prefer: Prefer) -> Ordering {
-        self.order_by_key(other, prefer)
-            .then_with(|| self.tag.cmp(other.tag))
+        self.order_by_key(other, prefer).then_with(|| self.tag.cmp(other.tag))
     }
 }

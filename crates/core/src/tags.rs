@@ -116,24 +116,15 @@ impl TagFilter {
     ) -> Result<Self, FilterError> {
         let pattern = pattern.filter(|text| !text.is_empty());
         let pattern = pattern.map(|text| {
-            compile(text).map_err(|reason| FilterError::Pattern {
-                pattern: text.to_owned(),
-                reason,
-            })
+            compile(text).map_err(|reason| FilterError::Pattern { pattern: text.to_owned(), reason })
         });
         let pattern = pattern.transpose()?;
         let key = match extract.filter(|text| !text.is_empty()) {
             None => Key::Tag,
-            Some(text) => Key::new(text, pattern.as_ref()).map_err(|reason| FilterError::Extract {
-                extract: text.to_owned(),
-                reason,
-            })?,
+            Some(text) => Key::new(text, pattern.as_ref())
+                .map_err(|reason| FilterError::Extract { extract: text.to_owned(), reason })?,
         };
-        Ok(Self {
-            pattern,
-            key,
-            excludes: excludes(exclude)?,
-        })
+        Ok(Self { pattern, key, excludes: excludes(exclude)? })
     }
 
     /// What of `tag` is compared, or why it is no candidate. A group that took no part in the match is empty.
@@ -143,18 +134,13 @@ impl TagFilter {
 
     /// Reads the keys of many tags with one piece of scratch memory.
     pub(crate) fn reader(&self) -> KeyReader<'_> {
-        KeyReader {
-            filter: self,
-            groups: self.pattern.as_ref().map(Regex::capture_locations),
-        }
+        KeyReader { filter: self, groups: self.pattern.as_ref().map(Regex::capture_locations) }
     }
 
     /// The first exclusion that `tag` matches: the user's own before the default ones.
     fn excluded_by(&self, tag: &str) -> &str {
         let first = self.excludes.matches(tag.as_bytes()).iter().next();
-        first
-            .and_then(|index| self.excludes.patterns().get(index))
-            .map_or("", String::as_str)
+        first.and_then(|index| self.excludes.patterns().get(index)).map_or("", String::as_str)
     }
 }
 
@@ -191,12 +177,8 @@ impl<'f> KeyReader<'f> {
             return Err(Skip::Unmatched);
         }
         // A tag is ASCII, so a group always ends between two characters; any other text yields an empty group.
-        let group = |index| {
-            groups
-                .get(index)
-                .and_then(|(start, end)| tag.get(start..end))
-                .unwrap_or_default()
-        };
+        let group =
+            |index| groups.get(index).and_then(|(start, end)| tag.get(start..end)).unwrap_or_default();
         Ok(match &self.filter.key {
             Key::Tag => Cow::Borrowed(tag),
             Key::Group(index) => Cow::Borrowed(group(*index)),
@@ -207,32 +189,20 @@ impl<'f> KeyReader<'f> {
 
 /// Tags are ASCII, so Unicode's classes would only make the automaton larger and `\d` differ from RE2's.
 fn compile(pattern: &str) -> Result<Regex, RegexError> {
-    Ok(RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(SIZE_LIMIT)
-        .build()?)
+    Ok(RegexBuilder::new(pattern).unicode(false).size_limit(SIZE_LIMIT).build()?)
 }
 
 /// All exclusions in one automaton: a tag is read once for all of them.
 fn excludes(own: &[String]) -> Result<RegexSet, FilterError> {
-    let fail = |pattern: &str, reason| FilterError::Exclude {
-        pattern: pattern.to_owned(),
-        reason,
-    };
+    let fail = |pattern: &str, reason| FilterError::Exclude { pattern: pattern.to_owned(), reason };
     for pattern in own {
         if pattern.is_empty() {
-            return Err(fail(
-                pattern,
-                RegexError("empty, it would exclude every tag".into()),
-            ));
+            return Err(fail(pattern, RegexError("empty, it would exclude every tag".into())));
         }
         // One by one first: a set does not say which of its patterns is wrong.
         compile(pattern).map_err(|reason| fail(pattern, reason))?;
     }
     let all = own.iter().map(String::as_str).chain(DEFAULT_EXCLUDES);
-    let set = RegexSetBuilder::new(all)
-        .unicode(false)
-        .size_limit(SIZE_LIMIT)
-        .build();
+    let set = RegexSetBuilder::new(all).unicode(false).size_limit(SIZE_LIMIT).build();
     set.map_err(|error| fail(&own.join("', '"), error.into()))
 }

@@ -61,7 +61,7 @@ fn every_case_finds_the_credential_it_names() {
     assert!(cases.len() >= 20);
     for case in cases {
         let name = case.name;
-        match (DockerConfig::parse(encoded(&case.json).as_bytes()), case.refused) {
+        match (DockerConfig::parse(encoded(&case.json)), case.refused) {
             (Ok(config), None) => {
                 for (image, expected) in case.credentials {
                     let repository = Repository::new(&image).unwrap();
@@ -100,7 +100,7 @@ fn neither_debug_nor_an_error_shows_a_secret() {
         r#"s3cret"#,
         r#"{"auths": s3cret}"#,
     ] {
-        let shown = match DockerConfig::parse(encoded(json).as_bytes()) {
+        let shown = match DockerConfig::parse(encoded(json)) {
             Ok(config) => format!("{config:?}"),
             Err(error) => format!("{error} {error:?}"),
         };

@@ -26,11 +26,7 @@ impl Key {
             _ => path,
         };
         let (host, port) = host_and_port(authority);
-        if host.is_empty()
-            || !host
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-.*_[]:".contains(&b))
-        {
+        if host.is_empty() || !host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.*_[]:".contains(&b)) {
             return None;
         }
         let host = match host.to_ascii_lowercase() {
@@ -40,11 +36,7 @@ impl Key {
         Some(Self {
             host,
             port: port.map(str::to_owned),
-            path: path
-                .split('/')
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            path: path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
         })
     }
 
@@ -71,10 +63,7 @@ impl Key {
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        let specific = self
-            .wildcards()
-            .cmp(&other.wildcards())
-            .then(other.path.len().cmp(&self.path.len()));
+        let specific = self.wildcards().cmp(&other.wildcards()).then(other.path.len().cmp(&self.path.len()));
         specific
             .then_with(|| self.host.cmp(&other.host))
             .then_with(|| self.port.cmp(&other.port))

@@ -38,11 +38,7 @@ impl<'k> Number<'k> {
         let integer = integer.trim_start_matches('0');
         let fraction = fraction.trim_end_matches('0');
         let zero = integer.is_empty() && fraction.is_empty();
-        Some(Self {
-            negative: minus && !zero,
-            integer: integer.into(),
-            fraction: fraction.into(),
-        })
+        Some(Self { negative: minus && !zero, integer: integer.into(), fraction: fraction.into() })
     }
 
     fn into_owned<'o>(self) -> Number<'o> {
@@ -115,31 +111,18 @@ mod tests {
         ];
         for (i, a) in ascending.iter().enumerate() {
             for (j, b) in ascending.iter().enumerate() {
-                assert_eq!(
-                    number(a).unwrap().cmp(&number(b).unwrap()),
-                    i.cmp(&j),
-                    "{a} and {b}"
-                );
+                assert_eq!(number(a).unwrap().cmp(&number(b).unwrap()), i.cmp(&j), "{a} and {b}");
             }
         }
     }
 
     #[test]
     fn zeros_that_change_nothing_do_not_count() {
-        for (a, b) in [
-            ("0010", "10"),
-            ("1.50", "1.5"),
-            ("-0", "0"),
-            ("+7", "7"),
-            ("0.0", "-00"),
-            ("3.0", "3"),
-        ] {
+        for (a, b) in
+            [("0010", "10"), ("1.50", "1.5"), ("-0", "0"), ("+7", "7"), ("0.0", "-00"), ("3.0", "3")]
+        {
             assert_eq!(number(a), number(b), "{a} and {b}");
-            assert_eq!(
-                number(a).unwrap().cmp(&number(b).unwrap()),
-                Ordering::Equal,
-                "{a} and {b}"
-            );
+            assert_eq!(number(a).unwrap().cmp(&number(b).unwrap()), Ordering::Equal, "{a} and {b}");
         }
     }
 

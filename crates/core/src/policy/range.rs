@@ -91,14 +91,8 @@ impl Range {
         let written = text.trim();
         let written = if written.is_empty() { "*" } else { written };
         match parse::alternatives(written) {
-            Ok(alternatives) => Ok(Self {
-                written: written.to_owned(),
-                alternatives,
-            }),
-            Err(reason) => Err(RangeError {
-                range: text.to_owned(),
-                reason,
-            }),
+            Ok(alternatives) => Ok(Self { written: written.to_owned(), alternatives }),
+            Err(reason) => Err(RangeError { range: text.to_owned(), reason }),
         }
     }
 
@@ -111,11 +105,7 @@ impl Range {
         let version = version.version();
         let mut fit = Fit::Outside;
         for alternative in &self.alternatives {
-            if alternative
-                .comparators
-                .iter()
-                .all(|comparator| comparator.holds(version))
-            {
+            if alternative.comparators.iter().all(|comparator| comparator.holds(version)) {
                 if version.pre.is_empty() || alternative.prereleases {
                     return Fit::Inside;
                 }
@@ -197,33 +187,13 @@ impl Partial {
 /// `-0` is the lowest of all prereleases, so this is below everything that begins with these numbers.
 fn least_of(major: u64, minor: u64, patch: u64) -> Option<Version> {
     let pre = Prerelease::new("0").ok()?;
-    Some(Version {
-        major,
-        minor,
-        patch,
-        pre,
-        build: BuildMetadata::EMPTY,
-    })
+    Some(Version { major, minor, patch, pre, build: BuildMetadata::EMPTY })
 }
 
 fn comparator(operator: Operator, partial: &Partial) -> Result<Comparator, RangeReason> {
-    let inclusive = |version| {
-        Some(Bound {
-            version,
-            inclusive: true,
-        })
-    };
-    let exclusive = |version: Option<Version>| {
-        version.map(|version| Bound {
-            version,
-            inclusive: false,
-        })
-    };
-    let between = |lower, upper| Comparator {
-        negated: false,
-        lower,
-        upper,
-    };
+    let inclusive = |version| Some(Bound { version, inclusive: true });
+    let exclusive = |version: Option<Version>| version.map(|version| Bound { version, inclusive: false });
+    let between = |lower, upper| Comparator { negated: false, lower, upper };
     let least = partial.least();
     let whole = partial.is_whole();
     let every = partial.major.is_none();
@@ -233,33 +203,19 @@ fn comparator(operator: Operator, partial: &Partial) -> Result<Comparator, Range
         Operator::Unequal if every => return Err(RangeReason::Nothing("!=")),
         Operator::Equal if whole => between(inclusive(least.clone()), inclusive(least)),
         Operator::Equal => between(inclusive(least), exclusive(partial.past())),
-        Operator::Unequal => Comparator {
-            negated: true,
-            ..comparator(Operator::Equal, partial)?
-        },
+        Operator::Unequal => Comparator { negated: true, ..comparator(Operator::Equal, partial)? },
         Operator::Above if whole => between(exclusive(Some(least)), None),
         Operator::Above => match partial.past() {
             Some(past) => between(inclusive(past), None),
-            None => Comparator {
-                negated: true,
-                lower: None,
-                upper: None,
-            },
+            None => Comparator { negated: true, lower: None, upper: None },
         },
         Operator::Below => between(None, exclusive(Some(least))),
         Operator::AtLeast => between(inclusive(least), None),
         Operator::AtMost if whole => between(None, inclusive(least)),
         Operator::AtMost => between(None, exclusive(partial.past())),
-        Operator::Tilde => between(
-            inclusive(least),
-            exclusive(
-                Partial {
-                    patch: None,
-                    ..partial.clone()
-                }
-                .past(),
-            ),
-        ),
+        Operator::Tilde => {
+            between(inclusive(least), exclusive(Partial { patch: None, ..partial.clone() }.past()))
+        }
         Operator::Caret => between(inclusive(least), exclusive(caret(partial).past())),
     })
 }
@@ -268,14 +224,7 @@ fn comparator(operator: Operator, partial: &Partial) -> Result<Comparator, Range
 fn caret(partial: &Partial) -> Partial {
     match (partial.major, partial.minor) {
         (Some(0), Some(0)) => partial.clone(),
-        (Some(0), Some(_)) => Partial {
-            patch: None,
-            ..partial.clone()
-        },
-        _ => Partial {
-            minor: None,
-            patch: None,
-            ..partial.clone()
-        },
+        (Some(0), Some(_)) => Partial { patch: None, ..partial.clone() },
+        _ => Partial { minor: None, patch: None, ..partial.clone() },
     }
 }

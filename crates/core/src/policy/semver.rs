@@ -28,13 +28,7 @@ impl Precedence {
         if numbers.next().is_some() {
             return None;
         }
-        Some(Self(Version {
-            major,
-            minor,
-            patch,
-            pre,
-            build,
-        }))
+        Some(Self(Version { major, minor, patch, pre, build }))
     }
 
     /// The version.
@@ -45,10 +39,7 @@ impl Precedence {
 
 /// `u64::from_str` alone would take a sign.
 pub(super) fn number(text: &str) -> Option<u64> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 impl Ord for Precedence {
@@ -77,15 +68,9 @@ mod tests {
 
     #[test]
     fn a_version_has_three_numbers_and_perhaps_a_v() {
-        for text in [
-            "1.2.3",
-            "v1.2.3",
-            "01.002.0003",
-            "1.2.3-rc.1",
-            "1.2.3-rc.1+b.7",
-            "1.2.3+b",
-            "2025.02.03-01a",
-        ] {
+        for text in
+            ["1.2.3", "v1.2.3", "01.002.0003", "1.2.3-rc.1", "1.2.3-rc.1+b.7", "1.2.3+b", "2025.02.03-01a"]
+        {
             assert!(Precedence::parse(text).is_some(), "{text:?} was refused");
         }
         for text in [

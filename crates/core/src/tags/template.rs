@@ -48,9 +48,7 @@ impl Template {
                 continue;
             }
             let (name, tail) = group_name(after).ok_or_else(|| TemplateError::Dollar(format!("${after}")))?;
-            parts.push(Part::Group(
-                find(name, pattern).ok_or_else(|| unknown(name, pattern))?,
-            ));
+            parts.push(Part::Group(find(name, pattern).ok_or_else(|| unknown(name, pattern))?));
             rest = tail;
         }
         push_text(&mut parts, rest);
@@ -87,9 +85,7 @@ fn group_name(after: &str) -> Option<(&str, &str)> {
     let (name, tail) = match after.strip_prefix('{') {
         Some(braced) => braced.split_once('}')?,
         None => {
-            let end = after
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(after.len());
+            let end = after.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(after.len());
             after.split_at(end)
         }
     };
@@ -98,10 +94,7 @@ fn group_name(after: &str) -> Option<(&str, &str)> {
 
 /// The index of a group: a number without leading zeros counts, anything else is a name.
 fn find(name: &str, pattern: &Regex) -> Option<usize> {
-    let number = name
-        .parse::<usize>()
-        .ok()
-        .filter(|number| number.to_string() == name);
+    let number = name.parse::<usize>().ok().filter(|number| number.to_string() == name);
     match number {
         Some(number) => (number < pattern.captures_len()).then_some(number),
         None => pattern.capture_names().position(|group| group == Some(name)),
@@ -111,17 +104,12 @@ fn find(name: &str, pattern: &Regex) -> Option<usize> {
 fn unknown(name: &str, pattern: &Regex) -> TemplateError {
     // `$1x` and `$ts_build` read like a group and a text, and are not.
     let prefix = (1..name.len()).rev().filter_map(|end| name.split_at_checked(end));
-    let meant = prefix
-        .into_iter()
-        .find(|(group, _)| find(group, pattern).is_some());
+    let meant = prefix.into_iter().find(|(group, _)| find(group, pattern).is_some());
     let hint = match meant {
         Some((group, text)) => format!("for the group '{group}' and then '{text}' write ${{{group}}}{text}"),
         None => groups_in_words(pattern),
     };
-    TemplateError::UnknownGroup {
-        group: name.to_owned(),
-        hint,
-    }
+    TemplateError::UnknownGroup { group: name.to_owned(), hint }
 }
 
 fn groups_in_words(pattern: &Regex) -> String {

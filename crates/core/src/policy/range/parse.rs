@@ -26,19 +26,14 @@ pub(super) fn alternatives(text: &str) -> Result<Vec<Alternative>, RangeReason> 
     if text.len() > MAX_LENGTH {
         return Err(RangeReason::TooLong);
     }
-    text.split("||")
-        .map(|alternative| self::alternative(alternative.trim()))
-        .collect()
+    text.split("||").map(|alternative| self::alternative(alternative.trim())).collect()
 }
 
 fn alternative(text: &str) -> Result<Alternative, RangeReason> {
     if text.is_empty() {
         return Err(RangeReason::EmptyAlternative);
     }
-    let mut found = Alternative {
-        comparators: Vec::new(),
-        prereleases: false,
-    };
+    let mut found = Alternative { comparators: Vec::new(), prereleases: false };
     let mut push = |operator, partial: &Partial| -> Result<(), RangeReason> {
         let comparator: Comparator = comparator(operator, partial)?;
         found.prereleases |= !partial.pre.is_empty();
@@ -99,9 +94,7 @@ fn separator(text: &str) -> Result<&str, RangeReason> {
 
 /// Reads one version, of which parts may be missing, and gives what follows it.
 fn partial(text: &str) -> Result<(Partial, &str), RangeReason> {
-    let end = text
-        .find(|c: char| c.is_whitespace() || c == ',' || is_operator(c))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| c.is_whitespace() || c == ',' || is_operator(c)).unwrap_or(text.len());
     let (word, tail) = text.split_at(end);
     let partial = read(word).ok_or_else(|| RangeReason::Version(text.to_owned()))?;
     Ok((partial, tail))
@@ -133,12 +126,7 @@ fn read(word: &str) -> Option<Partial> {
     // After a wildcard the rest is one too: `1.x.3` is `1.x`.
     let minor = major.and(minor);
     let patch = minor.and(patch);
-    Some(Partial {
-        major,
-        minor,
-        patch,
-        pre,
-    })
+    Some(Partial { major, minor, patch, pre })
 }
 
 /// One part of a version: a number, or nothing for a wildcard.
