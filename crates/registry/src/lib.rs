@@ -1,1 +1,103 @@
-//! placeholder
+//! One repository's tags and digests, over the [OCI distribution API].
+//!
+//! A [`Registry`] is one host seen with one [`Access`]. [`Registry::tags`] returns the **whole** list of a repository's
+//! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now. Every call is bounded in
+//! time, requests and bytes by [`Limits`].
+//!
+//! From the wire up: [`http`] sends one request and reads its answer within bounds, trying again what may pass;
+//! [`auth`] answers the registry's challenges; [`tags`] follows the pages of a list; [`digest`] reads a manifest's digest.
+//! What the registry sends is parsed in files of their own: [`http::wait`], [`http::words`], [`auth::challenge`],
+//! [`tags::link`].
+//!
+//! [OCI distribution API]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+
+mod auth;
+mod digest;
+mod error;
+mod http;
+mod refusal;
+mod tags;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use image_gitops_core::credential::Credential;
+use image_gitops_core::image::{Digest, Repository, Tag};
+
+pub use error::{Outage, RegistryError, Tried};
+pub use tags::TagList;
+
+/// With what a registry is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Who asks.
+    pub credential: Credential,
+    /// Certificates, as PEM, that are trusted besides the system's.
+    pub ca: Option<String>,
+    /// Speak plain HTTP. Never chosen by itself, not even for a registry on this machine.
+    pub insecure: bool,
+}
+
+/// What one call may cost before it is given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pages of one list: 1000.
+    pub pages: usize,
+    /// Tags of one list: 500 000.
+    pub tags: usize,
+    /// Bytes of one answer, unpacked: 32 MiB. (Some registries send all tags in one page; a tag takes up to 131 bytes.)
+    pub answer_bytes: usize,
+    /// Bytes of all answers of one call, unpacked: 128 MiB.
+    pub total_bytes: usize,
+    /// Time for one call, waits included: 90 s.
+    pub total_time: Duration,
+    /// How often one request is sent while it fails in a way that may pass: 4.
+    pub attempts: u32,
+    /// The `n` of the first page: 1000, the most that every registry takes. 0 asks for no size.
+    pub page_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pages: 1000,
+            tags: 500_000,
+            answer_bytes: 32 << 20,
+            total_bytes: 128 << 20,
+            total_time: Duration::from_secs(90),
+            attempts: 4,
+            page_size: 1000,
+        }
+    }
+}
+
+/// One registry, as one credential sees it. Clones share connections and tokens.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<auth::Session>);
+
+impl Registry {
+    /// Prepares to talk to `registry_host`, which is a host with or without a port, as [`Repository::registry`] gives
+    /// it. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`RegistryError::Settings`] when the host is no host, or the certificates cannot be read.
+    pub fn new(registry_host: &str, access: Access, limits: Limits) -> Result<Self, RegistryError> {
+        Ok(Self(Arc::new(auth::Session::new(registry_host, access, limits)?)))
+    }
+
+    /// All tags of `repository`, each once, in the order of their bytes. A repository without tags gives an empty list.
+    ///
+    /// # Errors
+    /// When any page cannot be had, after tries that [`Limits`] allows: a part of a list is never returned.
+    pub async fn tags(&self, repository: &Repository) -> Result<TagList, RegistryError> {
+        tags::list(&self.0, repository).await
+    }
+
+    /// The digest that `tag` names now: of the index where the image is for several platforms, else of its manifest.
+    ///
+    /// # Errors
+    /// [`RegistryError::NotFound`] when there is no such tag; else as [`Registry::tags`].
+    pub async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, RegistryError> {
+        digest::read(&self.0, repository, tag).await
+    }
+}
