@@ -1,6 +1,7 @@
 //! Real servers for the tests.
 
-pub mod registry_server;
-pub mod tools;
+pub mod demo_repository;
 pub mod git;
 pub mod git_server;
+pub mod registry_server;
+pub mod tools;
