@@ -245,11 +245,7 @@ fn span(retry_after: Option<Duration>) -> String {
 pub(crate) fn outage(error: &reqwest::Error) -> Outage {
     let chain = std::iter::successors(std::error::Error::source(error), |e| (*e).source());
     for cause in chain {
-        let within_io = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let tls = cause
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| within_io.and_then(|inner| inner.downcast_ref::<rustls::Error>()));
-        match tls {
+        match tls_error(cause) {
             Some(rustls::Error::InvalidCertificate(why)) => return certificate(why),
             Some(_) => return Outage::Tls,
             None => {}
@@ -266,6 +262,15 @@ pub(crate) fn outage(error: &reqwest::Error) -> Outage {
     } else {
         Outage::Broken
     }
+}
+
+/// The TLS error in an error. Those of [`std::io`] hide theirs from `source`, and come one in another.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
+    }
+    let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
+    tls_error(inner)
 }
 
 fn certificate(why: &rustls::CertificateError) -> Outage {

@@ -16,9 +16,6 @@ use crate::error::{RegistryError, outage};
 use crate::{Access, Limits};
 use words::Words;
 
-/// The wait before the second try of a request; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-
 /// The longest wait that a registry did not ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -133,7 +130,7 @@ impl Http {
     /// Sends a request and returns its answer: of any status but those that may pass (429 and 5xx), for which it was
     /// sent again as often as the limits allow.
     pub(crate) async fn send(&self, call: &mut Call, request: &Request) -> Result<Answer, RegistryError> {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = self.limits.pause;
         for _ in 1..self.limits.attempts {
             let failure = match self.once(call, request).await {
                 Ok(answer) => return Ok(answer),
@@ -142,7 +139,7 @@ impl Http {
             };
             let wait = match failure {
                 RegistryError::Throttled { retry_after: Some(asked), .. } => spread_after(asked),
-                RegistryError::Throttled { .. } => spread(pause * 5),
+                RegistryError::Throttled { .. } => spread(pause.saturating_mul(5)),
                 _ => spread(pause),
             };
             if wait >= call.deadline.saturating_duration_since(Instant::now()) {
@@ -150,7 +147,7 @@ impl Http {
             }
             tracing::debug!(registry = self.host, wait_ms = wait.as_millis(), "{failure}; trying again");
             tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
         self.once(call, request).await
     }
@@ -254,7 +251,7 @@ fn host_of(url: &Url) -> String {
 
 /// Around a pause: half to one and a half of it, so that many who failed together do not return together.
 fn spread(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + fastrand::f64())
+    pause.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64())
 }
 
 /// After the time that was asked for, never before it.

@@ -53,6 +53,8 @@ pub struct Limits {
     pub total_time: Duration,
     /// How often one request is sent while it fails in a way that may pass: 4.
     pub attempts: u32,
+    /// The wait before the second try where the registry asks for none: 200 ms. It doubles with each, up to 10 s.
+    pub pause: Duration,
     /// The `n` of the first page: 1000, the most that every registry takes. 0 asks for no size.
     pub page_size: usize,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             total_bytes: 128 << 20,
             total_time: Duration::from_secs(90),
             attempts: 4,
+            pause: Duration::from_millis(200),
             page_size: 1000,
         }
     }
