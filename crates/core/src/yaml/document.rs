@@ -1,0 +1,79 @@
+//! The documents of a file, told apart by their bytes.
+//!
+//! A line that starts with `---` and a blank or its end starts a document wherever it stands: YAML 1.2.2 forbids it
+//! inside every scalar (`c-forbidden`, section 9.1.2), and anchors and tag handles do not reach over it. So documents
+//! can be parsed one by one, and one that cannot hold a name need not be parsed to look for it.
+
+use std::{ops::Range, sync::OnceLock};
+
+use super::{
+    error::YamlReason,
+    tree::{self, Tree},
+};
+
+/// What a document turned out to be: its nodes, or where and why it is not YAML.
+type Parsed<'a> = Result<Tree<'a>, (usize, Box<YamlReason>)>;
+
+/// Mostly one document. Those that follow `...` without a `---` are not told apart: the parser does that.
+#[derive(Debug)]
+pub(super) struct Document<'a> {
+    pub(super) range: Range<usize>,
+    parsed: OnceLock<Box<Parsed<'a>>>,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn text<'t>(&self, file: &'t str) -> &'t str {
+        file.get(self.range.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn tree(&self, file: &'a str) -> &Parsed<'a> {
+        self.parsed.get_or_init(|| {
+            let text = self.text(file);
+            Box::new(Tree::parse(text, self.range.start).map_err(|stop| {
+                let (offset, reason) = tree::explain(stop, text, self.range.start);
+                (offset, Box::new(reason))
+            }))
+        })
+    }
+}
+
+/// Cuts a file before each line that starts a document.
+pub(super) fn split<'a>(text: &str) -> Vec<Document<'a>> {
+    let document = |range| Document { range, parsed: OnceLock::new() };
+    // A directive stands before the `---` of its document: such files are left in one piece.
+    let directive = |text: &str| {
+        text.starts_with(['%', '\u{feff}']) && text.trim_start_matches('\u{feff}').starts_with('%')
+            || ["\n%", "\r%", "\n\u{feff}%", "\r\u{feff}%"].iter().any(|start| text.contains(start))
+    };
+    if text.contains('%') && directive(text) {
+        return vec![document(0..text.len())];
+    }
+    let bytes = text.as_bytes();
+    let starts_document = |at: &usize| {
+        let line_start = *at == 0 || matches!(bytes.get(at - 1), Some(b'\n' | b'\r'));
+        line_start && matches!(bytes.get(at + 3), None | Some(b' ' | b'\t' | b'\n' | b'\r'))
+    };
+    let mut documents = Vec::new();
+    let mut start = 0;
+    for cut in text.match_indices("---").map(|(at, _)| at).filter(starts_document) {
+        if cut > start {
+            documents.push(document(start..cut));
+        }
+        start = cut;
+    }
+    documents.push(document(start..text.len()));
+    documents
+}
+
+/// Whether a scalar of `text` can have the value `word`. Only a double-quoted scalar with a backslash can have a value
+/// whose characters do not stand in the text one by one; folding a line leaves a space or a break.
+pub(super) fn may_hold(text: &str, word: &str) -> bool {
+    let literal = word.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\'));
+    !literal || text.contains(word) || text.contains('\\')
+}
+
+/// Whether a file can name `word`, an Application's name or a marker's policy: cheap, to choose among many files which
+/// to [parse](super::Manifest::parse). A file that is not UTF-8 never does.
+pub fn mentions(bytes: &[u8], word: &str) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| may_hold(text, word))
+}
