@@ -28,18 +28,12 @@ impl Credential {
 
     /// A bare token, such as a personal access token: sent as the password of [`Self::TOKEN_USER`].
     pub fn token(token: impl Into<String>) -> Self {
-        Self::Basic {
-            username: Self::TOKEN_USER.into(),
-            password: SecretString::from(token.into()),
-        }
+        Self::Basic { username: Self::TOKEN_USER.into(), password: SecretString::from(token.into()) }
     }
 
     /// A name and a password.
     pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::Basic {
-            username: username.into(),
-            password: SecretString::from(password.into()),
-        }
+        Self::Basic { username: username.into(), password: SecretString::from(password.into()) }
     }
 
     /// Whether nothing would be sent.

@@ -1,0 +1,111 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  updated, or up to date
+  1  failed
+  2  usage, or a file that cannot be used
+  3  refused by policy: no tag is allowed, or the Git server's rules forbid the push
+  4  the branch moved too often
+
+Environment:
+  GITHUB_TOKEN, GH_TOKEN   for github.com, and for ghcr.io where docker's config has nothing
+  DOCKER_CONFIG            the folder of docker's config.json [default: ~/.docker]
+  SSL_CERT_FILE            the certificates to trust, instead of the system's
+  HTTPS_PROXY, NO_PROXY    as for curl
+  NO_COLOR                 no colours
+  RUST_LOG                 what is logged, as in image_gitops=debug";
+
+/// Keep the image of a KubeVela Application up to date through Git.
+#[derive(Debug, Parser)]
+#[command(name = "image-gitops", version, about, after_help = EXIT_CODES, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Print results as this
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output options")]
+    pub(crate) output: Output,
+
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output options")]
+    pub(crate) color: Color,
+
+    /// Log more: what is done (-v), each request (-vv)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output options")]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the diff that would be committed; write nothing
+    Plan(Files),
+    /// Update once: choose the tags, commit, push
+    Sync(Files),
+    /// Keep updating until SIGTERM or Ctrl-C
+    Run(Run),
+    /// Print every tag and why it won or lost
+    Explain(Files),
+    /// Try the registry and Git access, and say what to mend
+    Check(Files),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// A file or folder with ImageGitOps resources, and the Secrets they name; - reads standard input
+    #[arg(short, long = "file", required = true, value_name = "FILE", num_args = 1..)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) files: Files,
+
+    /// Read the registries this often, whatever the resources say: 30s, 2m, 1h
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub(crate) interval: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON document; with `run`, one a line
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    image_gitops_core::resource::parse_interval(text).map_err(|reason| reason.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

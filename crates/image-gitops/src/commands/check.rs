@@ -1,0 +1,120 @@
+//! `check`: tries each access that a pass needs, writes nothing, and says what to mend.
+
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use futures_util::future::join_all;
+use image_gitops_git::Want;
+use serde::Serialize;
+
+use super::CommandError;
+use crate::{
+    cli::Output,
+    job::{Group, Job},
+    pipeline::place::Files,
+    report::{Failure, chain, json, text},
+};
+
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// One thing that was tried.
+#[derive(Debug, Serialize)]
+struct Check {
+    resource: String,
+    /// What was tried, in words.
+    name: String,
+    ok: bool,
+    /// What was found, or why it failed.
+    message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Check {
+    fn new(resource: &str, name: &str, result: Result<String, Failure>) -> Self {
+        let (resource, name) = (resource.to_owned(), name.to_owned());
+        match result {
+            Ok(message) => Self { resource, name, ok: true, message, causes: Vec::new(), hint: None },
+            Err(failure) => Self {
+                resource,
+                name,
+                ok: false,
+                message: failure.to_string(),
+                causes: chain(&failure),
+                hint: failure.hint(),
+            },
+        }
+    }
+}
+
+/// Tries everything for every resource; fails if anything did.
+pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
+    let checks: Vec<Check> = join_all(groups.iter().map(check)).await.into_iter().flatten().collect();
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Json => json::pretty(&mut out, &serde_json::json!({ "checks": checks }))?,
+        Output::Text => {
+            for check in &checks {
+                if check.ok {
+                    writeln!(
+                        out,
+                        "{GREEN}ok{GREEN:#}   {} {}: {}",
+                        check.resource, check.name, check.message
+                    )?;
+                } else {
+                    writeln!(out, "{RED}FAIL{RED:#} {} {}", check.resource, check.name)?;
+                    out.flush()?;
+                    text::error(
+                        &mut anstream::stderr().lock(),
+                        &check.message,
+                        &check.causes,
+                        check.hint.as_deref(),
+                    )?;
+                }
+            }
+        }
+    }
+    Ok(u8::from(checks.iter().any(|check| !check.ok)))
+}
+
+async fn check(group: &Group) -> Vec<Check> {
+    let push = group.remote.check_push(&group.branch).await;
+    let mut checks = Vec::new();
+    for job in &group.jobs {
+        let resource = job.resource.id.to_string();
+        checks.push(Check::new(&resource, "registry", registry(job).await));
+        checks.push(Check::new(&resource, "file", file(group, job).await));
+    }
+    let resources: Vec<String> = group.jobs.iter().map(|job| job.resource.id.to_string()).collect();
+    let push = push.map_err(Failure::from).map(|()| {
+        format!(
+            "the server would take a push to {} of {}, with {}",
+            group.branch, group.url, group.git_source
+        )
+    });
+    checks.push(Check::new(&resources.join(", "), "push", push));
+    checks
+}
+
+async fn registry(job: &Job) -> Result<String, Failure> {
+    let list = job.registry.tags(&job.resource.image).await?;
+    let selection = job.resource.rules.select(&list.tags, &[]);
+    let newest = selection.newest.map_or_else(|| "none".to_owned(), |tag| tag.to_string());
+    Ok(format!(
+        "{} lists {} tags, {} allowed, the first of them {newest}; read with {}",
+        job.resource.image, selection.total, selection.matched, job.registry_source
+    ))
+}
+
+async fn file(group: &Group, job: &Job) -> Result<String, Failure> {
+    let snapshot = group.remote.snapshot(&group.branch, &[Want::Either(job.path.clone())]).await?;
+    let places = Files::new(&snapshot).places(job)?;
+    let values: Vec<String> = places
+        .iter()
+        .map(|place| format!("{}:{} {}", place.path, place.site.line, place.site.value))
+        .collect();
+    Ok(format!("{} ({} transfer)", values.join(", "), snapshot.transfer))
+}

@@ -1,0 +1,61 @@
+//! `explain`: every tag, and why it won or lost.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use futures_util::future::join_all;
+
+use super::CommandError;
+use crate::{
+    cli::Output,
+    job::Group,
+    pipeline::{self, Explanation},
+    report::{Status, json, text},
+};
+
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// Explains every resource. Fails where something could not be read, after printing what could.
+pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
+    let explanations: Vec<Explanation> =
+        join_all(groups.iter().map(pipeline::explain)).await.into_iter().flatten().collect();
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Json => json::pretty(&mut out, &serde_json::json!({ "resources": explanations }))?,
+        Output::Text => {
+            for (index, explanation) in explanations.iter().enumerate() {
+                if index > 0 {
+                    writeln!(out)?;
+                }
+                print(&mut out, explanation)?;
+                out.flush()?;
+                for problem in &explanation.problems {
+                    text::error(
+                        &mut anstream::stderr().lock(),
+                        &problem.message,
+                        &problem.causes,
+                        problem.hint.as_deref(),
+                    )?;
+                }
+            }
+        }
+    }
+    let failed = explanations.iter().filter_map(|e| e.failure.as_ref()).any(|f| f.status() == Status::Failed);
+    Ok(u8::from(failed))
+}
+
+fn print(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
+    writeln!(out, "{BOLD}{}{BOLD:#} {}", explanation.resource, explanation.image)?;
+    writeln!(out, "  policy: {}", explanation.policy)?;
+    for floor in &explanation.floors {
+        writeln!(out, "  floor: {} ({})", floor.tag, floor.from)?;
+    }
+    let width = explanation.tags.iter().map(|verdict| verdict.tag.len()).max().unwrap_or_default();
+    for verdict in &explanation.tags {
+        let (mark, style) = if verdict.chosen { ('*', GREEN) } else { (' ', DIM) };
+        writeln!(out, "{mark} {:width$}  {style}{}{style:#}", verdict.tag, verdict.reason)?;
+    }
+    Ok(())
+}

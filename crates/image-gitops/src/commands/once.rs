@@ -1,0 +1,33 @@
+//! `plan` and `sync`: one pass over every branch.
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::CommandError;
+use crate::{
+    cli::Output,
+    job::Group,
+    pipeline::{self, Mode},
+    report::{self, GroupReport, json, text},
+};
+
+#[derive(Serialize)]
+struct Document<'r> {
+    branches: &'r [GroupReport],
+}
+
+/// Runs one pass over every branch, all at once, and prints them in the order of the files.
+pub(super) async fn run(groups: &[Group], mode: Mode, output: Output) -> Result<u8, CommandError> {
+    let reports = join_all(groups.iter().map(|group| pipeline::pass(group, mode))).await;
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Json => json::pretty(&mut out, &Document { branches: &reports })?,
+        Output::Text => {
+            let mut err = anstream::stderr().lock();
+            for report in &reports {
+                text::group(&mut out, &mut err, report, mode == Mode::Plan)?;
+            }
+        }
+    }
+    Ok(report::exit_code(&reports))
+}

@@ -1,0 +1,68 @@
+//! One pass over one branch: observe → decide → act → report. The file to read first.
+//!
+//! Git is the truth and the only state. Nothing is kept between two passes but objects that cannot change, so a pass
+//! that was cut short heals with the next one, and the same pass twice makes one commit.
+
+mod act;
+pub(crate) mod edit;
+mod explain;
+pub(crate) mod observe;
+pub(crate) mod place;
+pub(crate) mod plan;
+
+use std::time::Duration;
+
+use image_gitops_git::GitError;
+
+use crate::{
+    job::Group,
+    report::{Failure, GroupReport},
+};
+
+pub(crate) use explain::{Explanation, explain};
+
+/// How often a branch that moves under us is read again before we give up. Each turn is one more commit of somebody
+/// else landing between our read and our push, so a handful is plenty even on a busy branch.
+const ATTEMPTS: u32 = 8;
+
+/// Whether the plan is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Write nothing.
+    Plan,
+    /// Commit and push.
+    Sync,
+}
+
+/// Runs one pass. Never fails as a whole: each resource's outcome stands in the report.
+#[tracing::instrument(name = "pass", skip_all, fields(repository = %group.url, branch = %group.branch))]
+pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
+    // Observe (network): the tags once, the branch again on each attempt.
+    let (mut tags, mut observed) = tokio::join!(observe::tags(group), observe::snapshot(group));
+    let mut attempt = 1;
+    loop {
+        // Decide (values only, but for the branch's history and the digests, which are read where something changes).
+        let mut files = observed.snapshot.as_ref().map(place::Files::new);
+        let mut jobs = plan::decide_all(group, &mut tags, &observed, &mut files).await;
+        let edit = files.as_mut().map(|files| edit::make(&mut jobs, files)).unwrap_or_default();
+        let lead = jobs.iter().find(|planned| planned.wants().is_some()).map(|planned| planned.job);
+        let (Some(lead), Some(snapshot), Mode::Sync) = (lead, &observed.snapshot, mode) else {
+            return GroupReport::new(group, &observed, jobs, edit, None);
+        };
+        // Act (network): on top of exactly what was read, or not at all.
+        match act::push(group, lead, snapshot, &edit).await {
+            Err(Failure::Git(error)) if matches!(*error, GitError::Moved { .. }) && attempt < ATTEMPTS => {
+                tracing::info!(attempt, "the branch moved; reading it again");
+                tokio::time::sleep(jitter(attempt)).await;
+                attempt += 1;
+                observed = observe::snapshot(group).await;
+            }
+            result => return GroupReport::new(group, &observed, jobs, edit, Some(result)),
+        }
+    }
+}
+
+/// A short random wait, longer with each attempt: writers that collided once should not do so in step.
+fn jitter(attempt: u32) -> Duration {
+    Duration::from_millis(fastrand::u64(20..=100 * u64::from(attempt)))
+}

@@ -1,0 +1,128 @@
+//! The first phase of I/O: the registry's tags and the branch's files. Nothing is decided here.
+
+use std::collections::BTreeMap;
+
+use image_gitops_core::{
+    image::{Digest, Tag},
+    message,
+};
+use image_gitops_git::{History, RepoPath, Snapshot, Want};
+use image_gitops_registry::{RegistryError, TagList};
+
+use crate::{
+    job::{Group, Job},
+    report::Failure,
+};
+
+/// How many commits are read to find our last one. Enough for most branches, and a few kilobytes.
+const NEAR: u32 = 64;
+/// How many are read where our last commit is not among [`NEAR`]: about 200 bytes each.
+const FAR: u32 = 2048;
+
+/// What the registry lists for each job, in the group's order.
+pub(crate) type Tags = Vec<Result<TagList, Failure>>;
+
+/// Lists the tags of every job's image, all at once; jobs of the same image and credential share one listing.
+pub(crate) async fn tags(group: &Group) -> Tags {
+    let first_alike = |job: &Job| {
+        group.jobs.iter().position(|other| {
+            other.resource.image == job.resource.image
+                && other.registry == job.registry
+                && !other.resource.suspend
+        })
+    };
+    let mut listings = tokio::task::JoinSet::new();
+    for (index, job) in group.jobs.iter().enumerate() {
+        if !job.resource.suspend && first_alike(job) == Some(index) {
+            let (registry, image) = (job.registry.clone(), job.resource.image.clone());
+            listings.spawn(async move { (index, registry.tags(&image).await) });
+        }
+    }
+    let mut lists: BTreeMap<usize, Result<TagList, Failure>> = BTreeMap::new();
+    while let Some(done) = listings.join_next().await {
+        if let Ok((index, list)) = done {
+            lists.insert(index, list.map_err(Failure::from));
+        }
+    }
+    group
+        .jobs
+        .iter()
+        .map(|job| match first_alike(job).and_then(|index| lists.get(&index)) {
+            Some(list) => list.clone(),
+            None => Ok(TagList::default()), // suspended: never looked at
+        })
+        .collect()
+}
+
+/// What the branch holds: the files that could be read, and for the paths that could not, why.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    /// `None` where the branch itself could not be read.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// By path; a failure of the branch stands for every path.
+    pub(crate) failures: BTreeMap<RepoPath, Failure>,
+}
+
+/// Reads the files of every job. One path that is missing does not keep the others from being read.
+pub(crate) async fn snapshot(group: &Group) -> Observed {
+    let mut paths: Vec<&RepoPath> =
+        group.jobs.iter().filter(|j| !j.resource.suspend).map(|j| &j.path).collect();
+    paths.sort();
+    paths.dedup();
+    let want =
+        |paths: &[&RepoPath]| paths.iter().map(|path| Want::Either((*path).clone())).collect::<Vec<_>>();
+    let mut failures = BTreeMap::new();
+    if paths.is_empty() {
+        return Observed { snapshot: None, failures };
+    }
+    match group.remote.snapshot(&group.branch, &want(&paths)).await {
+        Ok(snapshot) => return Observed { snapshot: Some(snapshot), failures },
+        Err(error) if paths.len() == 1 || !error.is_about_path() => {
+            let failure = Failure::from(error);
+            failures.extend(paths.into_iter().map(|path| (path.clone(), failure.clone())));
+            return Observed { snapshot: None, failures };
+        }
+        Err(_) => {}
+    }
+    // One of several paths is wrong: find out which, then read the others together.
+    let mut good = Vec::new();
+    for path in paths {
+        match group.remote.snapshot(&group.branch, &want(&[path])).await {
+            Ok(_) => good.push(path),
+            Err(error) => {
+                failures.insert(path.clone(), Failure::from(error));
+            }
+        }
+    }
+    let snapshot = match good.is_empty() {
+        true => None,
+        false => match group.remote.snapshot(&group.branch, &want(&good)).await {
+            Ok(snapshot) => Some(snapshot),
+            Err(error) => {
+                let failure = Failure::from(error);
+                failures.extend(good.into_iter().map(|path| (path.clone(), failure.clone())));
+                None
+            }
+        },
+    };
+    Observed { snapshot, failures }
+}
+
+/// Reads the branch's commits back to the last ones that we made for `jobs`, as far as [`FAR`].
+pub(crate) async fn history(group: &Group, snapshot: &Snapshot, jobs: &[&Job]) -> Result<History, Failure> {
+    let near = group.remote.history(snapshot, NEAR).await?;
+    let all_found = jobs.iter().all(|job| message::last_written(near.messages(), &job.resource.id).is_some());
+    if near.complete || all_found {
+        return Ok(near);
+    }
+    Ok(group.remote.history(snapshot, FAR).await?)
+}
+
+/// The digest of a tag; `None` where the registry lists the tag but has nothing behind it.
+pub(crate) async fn digest(job: &Job, tag: &Tag) -> Result<Option<Digest>, Failure> {
+    match job.registry.digest(&job.resource.image, tag).await {
+        Ok(digest) => Ok(Some(digest)),
+        Err(RegistryError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,100 @@
+//! Why nothing was written for a resource, from whichever part it came.
+
+use std::{error::Error, sync::Arc};
+
+use image_gitops_core::{decide::Refusal, yaml::YamlError};
+use image_gitops_git::GitError;
+use image_gitops_registry::RegistryError;
+
+use super::Status;
+use crate::pipeline::place::PlaceError;
+
+/// Why nothing was written. Cheap to clone: one failure of a branch stands for all its resources.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("spec.suspend is true")]
+    Suspended,
+    #[error(transparent)]
+    Registry(Arc<RegistryError>),
+    #[error(transparent)]
+    Git(Arc<GitError>),
+    #[error(transparent)]
+    Yaml(Arc<YamlError>),
+    #[error(transparent)]
+    Refusal(Refusal),
+    #[error(transparent)]
+    Place(PlaceError),
+    #[error("the registry lists {image}:{tag} and others before it, but has no manifest for them")]
+    DeadTags { image: String, tag: String },
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Arc::new(error))
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::Git(Arc::new(error))
+    }
+}
+
+impl From<YamlError> for Failure {
+    fn from(error: YamlError) -> Self {
+        Self::Yaml(Arc::new(error))
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}
+
+impl Failure {
+    /// What the resource's status is.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Suspended => Status::Suspended,
+            Self::Refusal(Refusal::EmptyList(_) | Refusal::NoMatch { .. }) => Status::Refused,
+            Self::Git(error) => match **error {
+                GitError::PolicyRefused { .. } => Status::Refused,
+                GitError::Moved { .. } => Status::Moved,
+                _ => Status::Failed,
+            },
+            _ => Status::Failed,
+        }
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Suspended => None,
+            Self::Registry(error) => error.hint(),
+            Self::Git(error) => error.hint(),
+            Self::Yaml(error) => Some(error.hint()),
+            Self::Refusal(refusal) => Some(refusal.hint().to_owned()),
+            Self::Place(error) => Some(error.hint().to_owned()),
+            Self::DeadTags { .. } => {
+                Some("push the image again, or delete the tags that are left of it".into())
+            }
+        }
+    }
+}
+
+/// The causes behind an error, the nearest first. A cause that only repeats what was said is left out.
+pub(crate) fn chain(error: &dyn Error) -> Vec<String> {
+    let mut said = error.to_string();
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            causes.push(text.clone());
+        }
+        said = text;
+        next = cause.source();
+    }
+    causes
+}

@@ -1,0 +1,36 @@
+//! Logs, on standard error. Text here; the service in a cluster writes JSON.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Color};
+
+/// Starts logging: warnings only, more with `-v`, or what `RUST_LOG` says. Also settles when output is coloured.
+pub(crate) fn init(cli: &Cli) {
+    let choice = match cli.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+    let ansi = match cli.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        }
+    };
+    let level = match cli.verbose {
+        0 => "warn",
+        1 => "image_gitops=info,image_gitops_git=info,image_gitops_registry=info,warn",
+        _ => "image_gitops=debug,image_gitops_git=debug,image_gitops_registry=debug,warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .with_target(false)
+        .init();
+}
