@@ -6,10 +6,7 @@
 //! Everything here may be called from plain and from asynchronous tests alike: servers have processes or threads of
 //! their own, and calls block until they are done.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(
-    clippy::disallowed_types,
-    reason = "the tests, and only they, start real servers"
-)]
+#![allow(clippy::disallowed_types, reason = "the tests, and only they, start real servers")]
 
 mod front;
 mod tls;
@@ -64,17 +61,11 @@ impl RegistryServer {
             write(folder.path(), "server.key", &server.key_pem);
             server.ca_pem
         });
-        write(
-            folder.path(),
-            "config.yml",
-            &configuration(folder.path(), &options),
-        );
+        write(folder.path(), "config.yml", &configuration(folder.path(), &options));
         if options.password {
             // The bcrypt hash of PASSWORD: the registry takes no other kind.
-            let line = format!(
-                "{}:$2a$05$njhOoCz6aKfkgZ3Ki4gxWuNJDQ//wTmplq.FaDRtXsFgTsU0OOkkS\n",
-                Self::USER
-            );
+            let line =
+                format!("{}:$2a$05$njhOoCz6aKfkgZ3Ki4gxWuNJDQ//wTmplq.FaDRtXsFgTsU0OOkkS\n", Self::USER);
             write(folder.path(), "htpasswd", &line);
         }
         let log = std::fs::File::create(folder.path().join("log")).expect("the log can be written");
@@ -88,13 +79,7 @@ impl RegistryServer {
             .spawn()
             .expect("the registry is started");
         match listening(&mut process, &folder.path().join("log")) {
-            Ok(address) => Self {
-                process,
-                folder,
-                address,
-                options,
-                ca,
-            },
+            Ok(address) => Self { process, folder, address, options, ca },
             Err(log) => {
                 end(&mut process);
                 panic!("the registry does not listen:\n{log}");
@@ -144,9 +129,7 @@ impl RegistryServer {
     /// when a tag is deleted, never when tags are listed or resolved.) Returns the image's digest.
     pub fn tag_many<T: AsRef<str>>(&self, repository: &str, tags: impl IntoIterator<Item = T>) -> String {
         let mut tags = tags.into_iter();
-        let Some(first) = tags.next() else {
-            panic!("no tag to push")
-        };
+        let Some(first) = tags.next() else { panic!("no tag to push") };
         let digest = self.push_image(repository, first.as_ref());
         let folder = self.tags_folder(repository);
         for tag in tags {

@@ -198,3 +198,23 @@ impl Session {
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_asked_where_its_api_is_and_by_https_unless_told_otherwise() {
+        for (host, insecure, repository, url) in [
+            ("ghcr.io", false, "ghcr.io/o/n", "https://ghcr.io/v2/o/n/tags/list"),
+            ("docker.io", false, "nginx", "https://registry-1.docker.io/v2/library/nginx/tags/list"),
+            ("localhost:5000", false, "localhost:5000/n", "https://localhost:5000/v2/n/tags/list"),
+            ("localhost:5000", true, "localhost:5000/n", "http://localhost:5000/v2/n/tags/list"),
+        ] {
+            let access = Access { insecure, ..Access::default() };
+            let session = Session::new(host, access, Limits::default()).unwrap();
+            let repository = Repository::new(repository).unwrap();
+            assert_eq!(session.url(&repository, "tags/list").unwrap().as_str(), url);
+        }
+    }
+}

@@ -174,7 +174,11 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Settings { .. } | Self::Unavailable { .. } | Self::Protocol { .. } => None,
-            Self::NotFound { .. } => Some("check the spelling of the image and that it was pushed".into()),
+            Self::NotFound { .. } => Some(
+                "check the spelling of the image and that it was pushed; some registries say the same of what is \
+                 private: then give a credential (registry.secretRef)"
+                    .into(),
+            ),
             Self::Denied { host, tried, .. } => Some(denied(host, *tried)),
             Self::Throttled { host, .. } if host == "docker.io" => Some(
                 "give a credential (registry.secretRef): Docker Hub allows more to those who log in".into(),

@@ -4,10 +4,10 @@
 //! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now. Every call is bounded in
 //! time, requests and bytes by [`Limits`].
 //!
-//! From the wire up: [`http`] sends one request and reads its answer within bounds, trying again what may pass;
-//! [`auth`] answers the registry's challenges; [`tags`] follows the pages of a list; [`digest`] reads a manifest's digest.
-//! What the registry sends is parsed in files of their own: [`http::wait`], [`http::words`], [`auth::challenge`],
-//! [`tags::link`].
+//! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
+//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `refusal` says
+//! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
+//! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
 //!
 //! [OCI distribution API]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -77,6 +77,13 @@ impl Default for Limits {
 /// One registry, as one credential sees it. Clones share connections and tokens.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<auth::Session>);
+
+/// Two are equal when they share connections and tokens.
+impl PartialEq for Registry {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 impl Registry {
     /// Prepares to talk to `registry_host`, which is a host with or without a port, as [`Repository::registry`] gives

@@ -40,14 +40,7 @@ pub struct FrontOptions {
 
 impl Default for FrontOptions {
     fn default() -> Self {
-        Self {
-            tls: false,
-            tokens: true,
-            page: None,
-            expires_in: Some(300),
-            uses: None,
-            field: "token",
-        }
+        Self { tls: false, tokens: true, page: None, expires_in: Some(300), uses: None, field: "token" }
     }
 }
 
@@ -67,11 +60,7 @@ impl Answer {
 
     /// An answer without headers.
     pub fn bytes(status: u16, body: &[u8]) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.to_vec(),
-        }
+        Self { status, headers: Vec::new(), body: body.to_vec() }
     }
 
     /// Adds a header.
@@ -121,6 +110,8 @@ pub struct Request {
     pub authorization: String,
     /// Its `User-Agent`.
     pub user_agent: String,
+    /// Its `Accept`.
+    pub accept: String,
     /// The status of the answer; 0 where there was none.
     pub status: u16,
 }
@@ -165,22 +156,14 @@ impl Front {
         let certificate = options.tls.then(tls::ServerCertificate::generate);
         let acceptor = certificate.as_ref().map(listener::acceptor);
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        socket
-            .set_nonblocking(true)
-            .expect("a listener that tokio can take");
-        let host = socket
-            .local_addr()
-            .expect("the address of a bound listener")
-            .to_string();
+        socket.set_nonblocking(true).expect("a listener that tokio can take");
+        let host = socket.local_addr().expect("the address of a bound listener").to_string();
         let scheme = if options.tls { "https" } else { "http" };
         let shared = Arc::new(Shared {
             base: format!("{scheme}://{host}"),
             upstream: server.url(),
             options,
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .build()
-                .expect("an HTTP client"),
+            http: reqwest::Client::builder().no_proxy().build().expect("an HTTP client"),
             rules: Mutex::default(),
             requests: Mutex::default(),
             tokens: Mutex::default(),
@@ -188,10 +171,8 @@ impl Front {
         let (stop, stopped) = oneshot::channel();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let serve = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let socket =
                     tokio::net::TcpListener::from_std(socket).expect("a listener that tokio can take");
@@ -203,13 +184,7 @@ impl Front {
             });
         };
         let thread = std::thread::spawn(serve);
-        Self {
-            shared,
-            host,
-            ca: certificate.map(|c| c.ca_pem),
-            stop: Some(stop),
-            thread: Some(thread),
-        }
+        Self { shared, host, ca: certificate.map(|c| c.ca_pem), stop: Some(stop), thread: Some(thread) }
     }
 
     /// What stands before the first slash of an image's name: `127.0.0.1:PORT`.
@@ -243,11 +218,7 @@ impl Front {
     }
 
     fn rule(&self, pattern: &str, left: Option<usize>, fault: Fault) {
-        locked(&self.shared.rules).push(Rule {
-            pattern: pattern.to_owned(),
-            left,
-            fault,
-        });
+        locked(&self.shared.rules).push(Rule { pattern: pattern.to_owned(), left, fault });
     }
 
     /// Forgets all faults.
@@ -267,10 +238,7 @@ impl Front {
 
     /// How many requests had a [`Request::line`] that contains `pattern`.
     pub fn count(&self, pattern: &str) -> usize {
-        self.requests()
-            .iter()
-            .filter(|request| request.line.contains(pattern))
-            .count()
+        self.requests().iter().filter(|request| request.line.contains(pattern)).count()
     }
 
     /// Forgets the requests so far.
@@ -302,20 +270,13 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let line = format!("{method} {uri}");
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let authorization = text(header::AUTHORIZATION)
-        .split(' ')
-        .next()
-        .filter(|scheme| !scheme.is_empty());
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let authorization = text(header::AUTHORIZATION).split(' ').next().filter(|scheme| !scheme.is_empty());
     let mut request = Request {
         line,
         authorization: authorization.unwrap_or("none").to_owned(),
         user_agent: text(header::USER_AGENT).to_owned(),
+        accept: text(header::ACCEPT).to_owned(),
         status: 0,
     };
     let fault = shared.fault(&request.line);
@@ -340,9 +301,7 @@ impl Shared {
     /// What the first rule that fits does to this request.
     fn fault(&self, line: &str) -> Option<Fault> {
         let mut rules = locked(&self.rules);
-        let rule = rules
-            .iter_mut()
-            .find(|rule| rule.left != Some(0) && line.contains(&rule.pattern))?;
+        let rule = rules.iter_mut().find(|rule| rule.left != Some(0) && line.contains(&rule.pattern))?;
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
@@ -369,19 +328,10 @@ impl Shared {
         let url = format!("{}{}", self.upstream, self.paged(uri));
         let accept = headers.get_all(header::ACCEPT).iter().cloned();
         let accept: HeaderMap = accept.map(|value| (header::ACCEPT, value)).collect();
-        let answer = self
-            .http
-            .request(method.clone(), url)
-            .headers(accept)
-            .body(body)
-            .send()
-            .await;
+        let answer = self.http.request(method.clone(), url).headers(accept).body(body).send().await;
         let answer = answer.expect("the registry behind the front answers");
         let (status, mut headers) = (answer.status(), answer.headers().clone());
-        let bytes = answer
-            .bytes()
-            .await
-            .expect("the registry behind the front answers in full");
+        let bytes = answer.bytes().await.expect("the registry behind the front answers in full");
         headers.remove(header::TRANSFER_ENCODING);
         headers.remove(header::CONNECTION);
         let mut body = Body::from(bytes.clone());
@@ -413,18 +363,11 @@ impl Shared {
             return uri.to_string();
         };
         let mut query: Vec<(String, String)> =
-            url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect();
-        let asked = query
-            .iter()
-            .find(|(name, _)| name == "n")
-            .and_then(|(_, n)| n.parse().ok());
+            url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+        let asked = query.iter().find(|(name, _)| name == "n").and_then(|(_, n)| n.parse().ok());
         query.retain(|(name, _)| name != "n");
         query.push(("n".to_owned(), asked.unwrap_or(page).min(page).to_string()));
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(query)
-            .finish();
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         format!("{}?{query}", uri.path())
     }
 }
@@ -434,9 +377,7 @@ fn respond(answer: Answer) -> Response {
     *response.status_mut() = StatusCode::from_u16(answer.status).expect("a status");
     for (name, value) in answer.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-        response
-            .headers_mut()
-            .append(name, HeaderValue::from_str(&value).expect("a header's value"));
+        response.headers_mut().append(name, HeaderValue::from_str(&value).expect("a header's value"));
     }
     response
 }

@@ -14,16 +14,11 @@ pub(super) struct ServerCertificate {
 impl ServerCertificate {
     pub(super) fn generate() -> Self {
         let mut authority = CertificateParams::default();
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "Authority of a test registry");
+        authority.distinguished_name.push(DnType::CommonName, "Authority of a test registry");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority_key = KeyPair::generate().expect("a key");
-        let ca_pem = authority
-            .self_signed(&authority_key)
-            .expect("a certificate signed by itself")
-            .pem();
+        let ca_pem = authority.self_signed(&authority_key).expect("a certificate signed by itself").pem();
         let issuer = Issuer::new(authority, authority_key);
 
         let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];

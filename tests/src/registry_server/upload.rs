@@ -55,16 +55,12 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(target: &'a Target, repository: &'a str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = reqwest::Client::builder();
+        let mut http = reqwest::Client::builder().no_proxy();
         if let Some(ca) = &target.ca {
             let certificate = reqwest::Certificate::from_pem(ca.as_bytes()).expect("a certificate");
             http = http.tls_certs_only([certificate]);
         }
-        Self {
-            http: http.build().expect("an HTTP client"),
-            target,
-            repository,
-        }
+        Self { http: http.build().expect("an HTTP client"), target, repository }
     }
 
     /// A config and an empty layer, and the manifest that names them: its digest and size.
@@ -93,10 +89,7 @@ impl<'a> Session<'a> {
         let started = self.send(self.http.post(&start)).await;
         let location = started.headers().get(LOCATION).expect("a place to upload to");
         let location = location.to_str().expect("a URL");
-        let mut to = url::Url::parse(&start)
-            .expect("a URL")
-            .join(location)
-            .expect("a URL");
+        let mut to = url::Url::parse(&start).expect("a URL").join(location).expect("a URL");
         to.query_pairs_mut().append_pair("digest", &digest(&bytes));
         self.send(self.http.put(to).body(bytes)).await;
     }
@@ -104,8 +97,7 @@ impl<'a> Session<'a> {
     async fn manifest(&self, tag: &str, media_type: &str, body: String) -> String {
         let to = format!("{}/v2/{}/manifests/{tag}", self.target.base, self.repository);
         let digest = digest(body.as_bytes());
-        self.send(self.http.put(to).header(CONTENT_TYPE, media_type).body(body))
-            .await;
+        self.send(self.http.put(to).header(CONTENT_TYPE, media_type).body(body)).await;
         digest
     }
 

@@ -132,6 +132,56 @@ async fn a_token_that_was_revoked_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_refused_is_not_sent_again() {
+    let server = RegistryServer::start();
+    server.push_image("owner/name", "main");
+    let front = Front::before(&server, FrontOptions::default());
+    let (registry, name) = (open(front.host()), repository(front.host(), "owner/name"));
+    registry.tags(&name).await.unwrap();
+    front.expire_tokens();
+    front.once("/token", Fault::json(403, "{}"));
+    registry.tags(&name).await.unwrap_err();
+    front.forget_requests();
+    registry.tags(&name).await.unwrap();
+    assert_eq!(lines(&front), ["GET /token none 200", "GET /v2/owner/name/tags/list Bearer 200"]);
+}
+
+#[tokio::test]
+async fn a_password_that_was_let_in_and_is_no_more_is_sent_once() {
+    let server = RegistryServer::start();
+    server.push_image("owner/name", "main");
+    let front = plain(&server);
+    let asks = || Fault::Answer(Answer::json(401, "{}").header("www-authenticate", r#"Basic realm="r""#));
+    let (registry, name) = (with(front.host(), token()), repository(front.host(), "owner/name"));
+    front.once("tags/list", asks());
+    registry.tags(&name).await.unwrap();
+    front.forget_requests();
+    front.on("tags/list", asks());
+    let error = registry.tags(&name).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Denied { .. }), "{error:?}");
+    assert_eq!(lines(&front), ["GET /v2/owner/name/tags/list Basic 401"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_understood_in_any_words() {
+    let server = RegistryServer::start();
+    let front = plain(&server);
+    let name = repository(front.host(), "owner/name");
+    for (status, body) in [
+        (403, "{}"),
+        (403, "Forbidden"),
+        (403, "<html>Forbidden</html>"),
+        (400, r#"{"errors":[{"code":"DENIED","message":"denied"}]}"#),
+        (404, r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#),
+    ] {
+        front.heal();
+        front.on("tags/list", Fault::json(status, body));
+        let error = open(front.host()).tags(&name).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Denied { .. }), "{status} {body}: {error:?}");
+    }
+}
+
+#[tokio::test]
 async fn many_who_need_a_token_at_once_fetch_one() {
     let server = RegistryServer::start();
     server.push_image("owner/name", "main");

@@ -16,7 +16,21 @@ async fn a_tag_names_a_manifest_or_an_index_and_one_request_tells_which() {
     assert_eq!(registry.digest(&name, &tag("one-platform")).await.unwrap().as_str(), image);
     assert_eq!(registry.digest(&name, &tag("two-platforms")).await.unwrap().as_str(), index);
     assert_eq!(front.count("HEAD /v2/owner/name/manifests/"), 2);
-    assert_eq!(front.requests().len(), 2);
+    let requests = front.requests();
+    assert_eq!(requests.len(), 2);
+    // A registry may convert what is not asked for: an index into one platform's manifest.
+    for kind in [
+        "oci.image.index.v1",
+        "oci.image.manifest.v1",
+        "docker.distribution.manifest.list.v2",
+        "docker.distribution.manifest.v2",
+    ] {
+        assert!(
+            requests[0].accept.contains(&format!("application/vnd.{kind}+json")),
+            "{}",
+            requests[0].accept
+        );
+    }
 }
 
 #[tokio::test]

@@ -78,13 +78,7 @@ impl axum::serve::Listener for Listener {
                 },
             };
             let connection = Connection::default();
-            return (
-                Socket {
-                    stream,
-                    connection: connection.clone(),
-                },
-                connection,
-            );
+            return (Socket { stream, connection: connection.clone() }, connection);
         }
     }
 

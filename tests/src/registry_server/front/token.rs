@@ -23,10 +23,8 @@ impl Shared {
     /// Lets a request for `path` through, or says how to ask.
     pub(super) fn admit(&self, path: &str, headers: &HeaderMap) -> Result<(), Answer> {
         let repository = repository_of(path).unwrap_or_default();
-        let given = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let given =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let given = given.strip_prefix("Bearer ").unwrap_or_default();
         let limit = self.options.uses.unwrap_or(usize::MAX);
         for token in locked(&self.tokens).iter_mut() {
@@ -47,11 +45,7 @@ impl Shared {
     /// Answers `/token`: by GET with or without Basic credentials, by POST with an OAuth2 refresh token.
     pub(super) fn token(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Answer {
         let post = method == Method::POST;
-        let form = if post {
-            body
-        } else {
-            uri.query().unwrap_or_default().as_bytes()
-        };
+        let form = if post { body } else { uri.query().unwrap_or_default().as_bytes() };
         let field = |name: &str| {
             url::form_urlencoded::parse(form)
                 .find(|(key, _)| key == name)
@@ -98,18 +92,11 @@ impl Shared {
 }
 
 fn denied(message: &str) -> Answer {
-    Answer::json(
-        403,
-        &json!({"errors": [{"code": "DENIED", "message": message}]}).to_string(),
-    )
+    Answer::json(403, &json!({"errors": [{"code": "DENIED", "message": message}]}).to_string())
 }
 
 fn password(headers: &HeaderMap) -> Option<String> {
-    let given = headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Basic ")?;
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let given = String::from_utf8(STANDARD.decode(given).ok()?).ok()?;
     given.split_once(':').map(|(_, password)| password.to_owned())
 }
@@ -117,8 +104,5 @@ fn password(headers: &HeaderMap) -> Option<String> {
 /// `owner/name` of `/v2/owner/name/tags/list`.
 fn repository_of(path: &str) -> Option<&str> {
     let path = path.strip_prefix("/v2/")?;
-    ["/tags/", "/manifests/", "/blobs/"]
-        .iter()
-        .find_map(|part| path.split_once(part))
-        .map(|(name, _)| name)
+    ["/tags/", "/manifests/", "/blobs/"].iter().find_map(|part| path.split_once(part)).map(|(name, _)| name)
 }
