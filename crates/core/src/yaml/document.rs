@@ -65,15 +65,55 @@ pub(super) fn split<'a>(text: &str) -> Vec<Document<'a>> {
     documents
 }
 
-/// Whether a scalar of `text` can have the value `word`. Only a double-quoted scalar with a backslash can have a value
-/// whose characters do not stand in the text one by one; folding a line leaves a space or a break.
+/// Whether a scalar of `text` can have the value `word`. Only the escapes of a double-quoted scalar can hide its
+/// characters: those by number, the slash, and an escaped end of line. Folding a line leaves a space or a break.
 pub(super) fn may_hold(text: &str, word: &str) -> bool {
     let literal = word.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\'));
-    !literal || text.contains(word) || text.contains('\\')
+    let hides =
+        |at: usize| matches!(text.as_bytes().get(at + 1), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
+    !literal || text.contains(word) || text.match_indices('\\').any(|(at, _)| hides(at))
 }
 
 /// Whether a file can name `word`, an Application's name or a marker's policy: cheap, to choose among many files which
 /// to [parse](super::Manifest::parse). A file that is not UTF-8 never does.
 pub fn mentions(bytes: &[u8], word: &str) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| may_hold(text, word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_may_be_hidden_by_escapes_only() {
+        for text in
+            ["a: shop", "a: \"sh\\x6fp\"", "a: \"sh\\u006fp\"", "a: \"sh\\\n  op\"", "a: \"sh\\U0000006fp\""]
+        {
+            assert!(may_hold(text, "shop"), "{text}");
+            assert!(mentions(text.as_bytes(), "shop"), "{text}");
+        }
+        for text in ["a: sho p", "a: \"sh\\nop\"", "sh\nop", "a: \"sh\\top\"", "SHOP", ""] {
+            assert!(!may_hold(text, "shop"), "{text}");
+        }
+        assert!(may_hold("a: \"a\\/b\"", "a/b"));
+        assert!(may_hold("a: a b", "a b"), "a word with a blank can be folded from two lines");
+        assert!(!mentions(b"shop\xff", "shop"));
+    }
+
+    #[test]
+    fn a_file_is_cut_at_its_dashes() {
+        for (text, parts) in [
+            ("", vec![""]),
+            ("a", vec!["a"]),
+            ("---\na\n--- b\n---", vec!["---\na\n", "--- b\n", "---"]),
+            ("a\r\n---\r\nb", vec!["a\r\n", "---\r\nb"]),
+            ("a\r---\tb", vec!["a\r", "---\tb"]),
+            ("a\n ---\n----\n---b\n", vec!["a\n ---\n----\n---b\n"]),
+            ("\u{feff}---\na\n---\nb", vec!["\u{feff}---\na\n", "---\nb"]),
+            ("a\n...\n%YAML 1.2\n---\nb", vec!["a\n...\n%YAML 1.2\n---\nb"]),
+            ("a: 5%\n---\nb", vec!["a: 5%\n", "---\nb"]),
+        ] {
+            assert_eq!(split(text).iter().map(|d| d.text(text)).collect::<Vec<_>>(), parts, "{text:?}");
+        }
+    }
 }
