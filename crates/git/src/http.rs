@@ -62,6 +62,13 @@ enum Dialect {
     V0 { door: Door, capabilities: Capabilities, references: Vec<Reference> },
 }
 
+/// A dialect, and whether it was remembered from an earlier call.
+#[derive(Debug)]
+struct Greeting {
+    dialect: Dialect,
+    remembered: bool,
+}
+
 impl Http {
     pub(crate) fn new(url: RemoteUrl, access: Access, limits: Limits) -> Result<Self, GitError> {
         let transport = Transport::new(&url, access, &limits)?;
@@ -70,7 +77,13 @@ impl Http {
 
     pub(crate) async fn tip(&self, branch: &Branch) -> Result<ObjectId, GitError> {
         let mut call = self.reading(branch);
-        self.remembering(&mut call, async |call, dialect| self.find_tip(call, dialect, branch).await).await
+        loop {
+            let greeting = self.greeting(&mut call).await?;
+            match self.find_tip(&mut call, &greeting.dialect, branch).await {
+                Err(error) if self.outdated(&greeting, &error) => {}
+                result => return result,
+            }
+        }
     }
 
     fn reading(&self, branch: &Branch) -> Call {
@@ -82,22 +95,23 @@ impl Http {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something with the server that is remembered. If that fails, the server may have changed: it is asked anew what it can
-    /// do, and the thing is done again.
-    async fn remembering<T>(
-        &self,
-        call: &mut Call,
-        action: impl AsyncFn(&mut Call, &Dialect) -> Result<T, GitError>,
-    ) -> Result<T, GitError> {
-        let remembered = self.memory().server.clone();
-        if let Some(server) = remembered {
-            match action(call, &Dialect::V2(server)).await {
-                Err(error) if changed(&error) => *self.memory() = Memory::default(),
-                result => return result,
-            }
+    /// What the server can do: as it is remembered, or asked anew.
+    async fn greeting(&self, call: &mut Call) -> Result<Greeting, GitError> {
+        let server = self.memory().server.clone();
+        Ok(match server {
+            Some(server) => Greeting { dialect: Dialect::V2(server), remembered: true },
+            None => Greeting { dialect: self.greet(call).await?, remembered: false },
+        })
+    }
+
+    /// Whether an error may come from a server that is no longer what is remembered of it. It is forgotten then, and the
+    /// thing is to be done again.
+    fn outdated(&self, greeting: &Greeting, error: &GitError) -> bool {
+        let outdated = greeting.remembered && changed(error);
+        if outdated {
+            *self.memory() = Memory::default();
         }
-        let dialect = self.greet(call).await?;
-        action(call, &dialect).await
+        outdated
     }
 
     /// Asks the server what it can do.

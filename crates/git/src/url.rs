@@ -65,7 +65,8 @@ impl RemoteUrl {
                 return Self::file(&url).ok_or_else(|| refuse("it names no folder of this machine", give()));
             }
             "ssh" | "git+ssh" | "ssh+git" => {
-                let https = redacted(&format!("https://{}{}", url.host_str().unwrap_or_default(), url.path()));
+                let https =
+                    redacted(&format!("https://{}{}", url.host_str().unwrap_or_default(), url.path()));
                 return Err(refuse("SSH is not supported", format!("use {https}, with a token in a Secret")));
             }
             "git" => {

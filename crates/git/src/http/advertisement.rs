@@ -62,7 +62,10 @@ pub(super) fn parse(body: &[u8]) -> Result<Advertisement, WireError> {
         }
         first = packets.text()?;
     }
-    let Some(first) = first else { return Err(WireError::broken("there is no capability")) };
+    // A server of protocol 0 with an empty repository has nothing to say.
+    let Some(first) = first else {
+        return Ok(Advertisement::V0 { capabilities: Capabilities::default(), references: Vec::new() });
+    };
     match refused(first)? {
         b"version 2" => {
             let mut capabilities = Vec::new();
@@ -171,6 +174,8 @@ mod tests {
 
     #[test]
     fn an_empty_repository_has_capabilities_and_no_reference() {
+        let silent = parse(&announced("x").flush().into_bytes()).unwrap();
+        assert!(matches!(silent, Advertisement::V0 { references, .. } if references.is_empty()));
         let zero = "0".repeat(40);
         let message = announced("x").line(&format!("{zero} capabilities^{{}}\0report-status")).flush();
         let Advertisement::V0 { capabilities, references } = parse(&message.into_bytes()).unwrap() else {
@@ -197,7 +202,6 @@ mod tests {
         assert_eq!(parse(b""), Err(WireError::Cut));
         assert_eq!(parse(&Message::default().line("version 2").into_bytes()), Err(WireError::Cut));
         assert!(matches!(parse(b"<html>"), Err(WireError::Broken(_))));
-        assert!(matches!(parse(b"0000"), Err(WireError::Broken(_))));
         assert!(matches!(
             parse(&Message::default().line("abc def\0x").flush().into_bytes()),
             Err(WireError::Broken(_))

@@ -16,26 +16,40 @@ const ROUNDS: usize = 64;
 impl Http {
     pub(crate) async fn snapshot(&self, branch: &Branch, wants: &[Want]) -> Result<Snapshot, GitError> {
         let mut call = self.reading(branch);
-        self.remembering(&mut call, async |call, dialect| {
-            let mut tip = self.find_tip(call, dialect, branch).await?;
-            loop {
-                match self.read(call, dialect, branch, tip, wants).await {
-                    // What was the tip may be gone by now: a forced push came in between.
-                    Err(error @ GitError::Server { .. }) => {
-                        let now = match dialect {
-                            Dialect::V2(_) => self.find_tip(call, dialect, branch).await?,
-                            Dialect::V0 { .. } => return Err(error),
-                        };
-                        if now == tip {
-                            return Err(error);
-                        }
-                        tip = now;
-                    }
-                    result => return result,
-                }
+        loop {
+            let greeting = self.greeting(&mut call).await?;
+            match self.read_tip(&mut call, &greeting.dialect, branch, wants).await {
+                Err(error) if self.outdated(&greeting, &error) => {}
+                result => return result,
             }
-        })
-        .await
+        }
+    }
+
+    /// The files at the tip, wherever that is by the time they are read.
+    async fn read_tip(
+        &self,
+        call: &mut Call,
+        dialect: &Dialect,
+        branch: &Branch,
+        wants: &[Want],
+    ) -> Result<Snapshot, GitError> {
+        let mut tip = self.find_tip(call, dialect, branch).await?;
+        loop {
+            match self.read(call, dialect, branch, tip, wants).await {
+                // What was the tip may be gone by now: a forced push came in between.
+                Err(error @ GitError::Server { .. }) => {
+                    let now = match dialect {
+                        Dialect::V2(_) => self.find_tip(call, dialect, branch).await?,
+                        Dialect::V0 { .. } => return Err(error),
+                    };
+                    if now == tip {
+                        return Err(error);
+                    }
+                    tip = now;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// The files of one commit. The ways are tried from the cheapest on: a server that refuses one may take the next.
@@ -167,22 +181,32 @@ impl Http {
         }
         let mut call =
             self.transport.call(format!("read the history of {} of {}", snapshot.branch, self.url));
-        let history = self
-            .remembering(&mut call, async |call, dialect| {
-                let filters = match dialect {
-                    Dialect::V2(server) => server.capabilities.command_has("fetch", "filter"),
-                    Dialect::V0 { capabilities, .. } => capabilities.has("filter"),
-                };
-                let (depth, filter) =
-                    if filters { (depth, Some("tree:0")) } else { (depth.min(UNFILTERED), None) };
-                let sent = self
-                    .fetch(call, dialect, &Objects::default(), &[tip], Some(depth.max(1)), filter)
-                    .await?;
-                Ok(history::log(tip, &sent))
-            })
-            .await?;
+        let history = loop {
+            let greeting = self.greeting(&mut call).await?;
+            match self.generations(&mut call, &greeting.dialect, tip, depth).await {
+                Err(error) if self.outdated(&greeting, &error) => {}
+                result => break result?,
+            }
+        };
         self.memory().history = Some((tip, depth, Arc::new(history.clone())));
         Ok(history)
+    }
+
+    /// The commits up to `tip`, so many generations of them.
+    async fn generations(
+        &self,
+        call: &mut Call,
+        dialect: &Dialect,
+        tip: ObjectId,
+        depth: u32,
+    ) -> Result<History, GitError> {
+        let filters = match dialect {
+            Dialect::V2(server) => server.capabilities.command_has("fetch", "filter"),
+            Dialect::V0 { capabilities, .. } => capabilities.has("filter"),
+        };
+        let (depth, filter) = if filters { (depth, Some("tree:0")) } else { (depth.min(UNFILTERED), None) };
+        let sent = self.fetch(call, dialect, &Objects::default(), &[tip], Some(depth.max(1)), filter).await?;
+        Ok(history::log(tip, &sent))
     }
 }
 

@@ -59,7 +59,7 @@ impl Http {
             return Ok(Pushed { commit: commit.id, messages: Vec::new() });
         }
         if now != Some(commit.parent) {
-            return Err(self.moved(commit, now));
+            return Err(self.unexpected(commit, now).await);
         }
         let broken = |reason: String| GitError::Protocol { attempt: call.attempt.clone(), reason };
         let pack = pack::write(&commit.objects)
@@ -93,6 +93,16 @@ impl Http {
                 reason: "the server wants to be pushed to in protocol v2, which does not exist yet".into(),
             }),
         }
+    }
+
+    /// What it means that the server does not show the branch as it was read. Some hide branches from pushes altogether.
+    async fn unexpected(&self, commit: &Commit, now: Option<ObjectId>) -> GitError {
+        if now.is_none() && self.tip(&commit.branch).await.is_ok() {
+            let (url, branch) = (self.url.to_string(), commit.branch.clone());
+            let reason = "the server hides this branch from pushes".into();
+            return GitError::PolicyRefused { url, branch, reason, messages: Vec::new() };
+        }
+        self.moved(commit, now)
     }
 
     /// What a refusal means. The words only suggest that somebody else was faster: the branch itself says whether it moved.

@@ -1,0 +1,111 @@
+//! Bad input is told before anything is sent, with what to do.
+
+use std::{io::Write as _, process::Stdio};
+
+use crate::scene::{FILE, NEW, Scene, program, ran};
+
+#[track_caller]
+fn refused(policy: &str, texts: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    ran(program(folder.path(), &["sync", "-f", "policy.yaml"]).output().unwrap())
+        .is(2, &["error:", "hint:"])
+        .is(2, texts);
+}
+
+const GOOD: &str = "apiVersion: image-gitops.dev/v1alpha1\nkind: ImageGitOps\nmetadata: {name: back}\nspec:\n  image: ghcr.io/o/n\n  \
+                    git: {url: 'https://github.com/o/n', path: app.yaml}\n  target: {application: a, component: b}\n";
+
+#[test]
+fn a_resource_that_cannot_be_used_is_told_with_its_field() {
+    for (from, to, texts) in [
+        (
+            "image-gitops.dev/v1alpha1",
+            "image-gitops.dev/v9",
+            &["apiVersion", "image-gitops.dev/v1alpha1"][..],
+        ),
+        ("name: back", "name: Back!", &["metadata.name", "Back!"]),
+        ("ghcr.io/o/n", "ghcr.io/o/n:latest", &["spec.image", "leave out the tag"]),
+        ("ghcr.io/o/n", "https://ghcr.io/o/n", &["spec.image", "leave out the scheme"]),
+        ("  target:", "  interval: 1s\n  target:", &["spec.interval", "10s"]),
+        ("  target:", "  tags: {pattern: '('}\n  target:", &["spec.tags"]),
+        ("  target:", "  tags: {pattern: 'a', extract: '$ts'}\n  target:", &["spec.tags", "ts"]),
+        ("  target:", "  policy: {sort: newest}\n  target:", &["spec.policy", "newest", "numerical"]),
+        ("  target:", "  policy: {sort: semver, range: 'a..b'}\n  target:", &["spec.policy"]),
+        (
+            "  target:",
+            "  policy: {sort: semver, semver: {range: '1.x'}}\n  target:",
+            &["spec.policy", "keep one"],
+        ),
+        ("  target:", "  polcy: {}\n  target:", &["unknown field `polcy`", "policy"]),
+        ("https://github.com/o/n", "http://github.com/o/n", &["spec.git", "https"]),
+        ("https://github.com/o/n", "git@github.com:o/n", &["spec.git", "https"]),
+        ("https://github.com/o/n", "ssh://git@github.com/o/n", &["spec.git", "https"]),
+        ("https://github.com/o/n", "https://user:pa55@github.com/o/n", &["spec.git"]),
+        ("path: app.yaml", "path: ../app.yaml", &["path"]),
+        ("path: app.yaml", "path: .git/config", &["path"]),
+        ("path: app.yaml", "path: app.yaml, branch: 'a..b'", &["branch"]),
+        ("path: app.yaml", "path: ''", &["spec.git.path"]),
+        (", component: b", "", &["spec.target", "component"]),
+        ("component: b", "component: b, path: 'a..b'", &["spec.target.path"]),
+        ("kind: ImageGitOps", "kind: [", &["policy.yaml"]),
+        ("kind: ImageGitOps", "kind: Application", &["no ImageGitOps resource"]),
+    ] {
+        let policy = GOOD.replacen(from, to, 1);
+        assert_ne!(policy, GOOD, "{from} was not replaced");
+        refused(&policy, texts);
+    }
+    refused(&format!("{GOOD}---\n{GOOD}"), &["default/back stands in policy.yaml and again in policy.yaml"]);
+}
+
+#[test]
+fn a_password_in_a_url_is_never_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = GOOD.replace("https://github.com", "https://user:pa55w0rd@github.com");
+    std::fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let ran = ran(program(folder.path(), &["sync", "-f", "policy.yaml"]).output().unwrap());
+    assert!(!ran.err.contains("pa55w0rd") && !ran.out.contains("pa55w0rd"), "{}", ran.err);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    ran(program(folder.path(), &["sync", "-f", "missing.yaml"]).output().unwrap())
+        .is(2, &["cannot read missing.yaml", "hint:"]);
+    ran(program(folder.path(), &["sync"]).output().unwrap()).is(2, &["--file"]);
+    ran(program(folder.path(), &["synch"]).output().unwrap()).is(2, &["sync"]);
+}
+
+#[test]
+fn standard_input_is_read_as_a_file() {
+    let scene = Scene::new();
+    scene.tag(NEW);
+    let mut child = scene
+        .command(&["sync", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(scene.policy("back", "").as_bytes()).unwrap();
+    ran(child.wait_with_output().unwrap()).is(0, &["updated"]);
+}
+
+#[test]
+fn output_that_goes_to_a_file_has_no_colours_unless_they_are_asked_for() {
+    let scene = Scene::new();
+    let plain = scene.run("plan").is(0, &[]);
+    assert!(!plain.out.contains('\x1b'));
+    let coloured = scene.run_with(&["plan", "-f", "policy.yaml", "--color", "always"]).is(0, &[]);
+    assert!(coloured.out.contains('\x1b'));
+    assert!(scene.file().contains("kept up to date") && FILE.ends_with(".yaml"));
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        ran(program(folder.path(), &["completions", shell]).output().unwrap())
+            .is(0, &["image-gitops", "explain"]);
+    }
+}
