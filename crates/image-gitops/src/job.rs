@@ -24,11 +24,12 @@ pub(crate) enum JobError {
 
 impl JobError {
     pub(crate) fn hint(&self) -> Option<String> {
-        match self {
+        let hint = match self {
             Self::Git(_, error) => error.hint(),
             Self::Registry(_, error) => error.hint(),
             Self::Credential(_, error) => Some(error.hint()),
-        }
+        };
+        hint.or_else(|| Some("docs/reference/resource.md lists every field".into()))
     }
 }
 

@@ -1,5 +1,10 @@
 //! What goes wrong on the way, and how it is told.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use image_gitops_tests::{
     git,
     git_server::{Fault, Options},
@@ -40,14 +45,12 @@ fn a_person_who_updates_at_the_worst_moment_is_not_overruled() {
 fn a_branch_that_moves_every_time_is_given_up_with_its_own_exit_code() {
     let scene = Scene::new();
     scene.tag(NEW);
-    for n in 0..20 {
-        let bare = scene.repository.path.clone();
-        scene.server.before("POST /legolas49/back-dev-bfirstai/git-receive-pack", move || {
-            let note = format!("note {n}");
-            git::commit_files(bare, "main", &[("notes.txt", note.as_bytes())], &note);
-        });
-    }
-    // Each rule fires once: let each request meet one of them only.
+    let (bare, count) = (scene.repository.path.clone(), AtomicUsize::new(0));
+    let move_it = move || {
+        let note = format!("note {}", count.fetch_add(1, Ordering::Relaxed));
+        git::commit_files(&bare, "main", &[("notes.txt", note.as_bytes())], &note);
+    };
+    scene.server.on("POST /legolas49/back-dev-bfirstai/git-receive-pack", Fault::Run(Arc::new(move_it)));
     scene.run("sync").is(4, &["moved backoffice-dev/back", "hint:"]);
     assert!(scene.file().contains(OLD));
 }

@@ -11,31 +11,31 @@ use image_gitops_tests::{
     registry_server::{Front, FrontOptions, RegistryServer},
 };
 
-pub const IMAGE: &str = "legolas49/back-dev-bfirstai";
-pub const FILE: &str = "kubevela/backoffice-dev.yaml";
-pub const OLD: &str = "main-abc1234-1627123456";
-pub const NEW: &str = "main-def5678-1627209856";
-pub const NEWER: &str = "main-0123456-1627300000";
+pub(crate) const IMAGE: &str = "legolas49/back-dev-bfirstai";
+pub(crate) const FILE: &str = "kubevela/backoffice-dev.yaml";
+pub(crate) const OLD: &str = "main-abc1234-1627123456";
+pub(crate) const NEW: &str = "main-def5678-1627209856";
+pub(crate) const NEWER: &str = "main-0123456-1627300000";
 
-pub struct Scene {
-    pub registry: RegistryServer,
-    pub front: Front,
-    pub server: GitServer,
-    pub repository: Repository,
+pub(crate) struct Scene {
+    pub(crate) registry: RegistryServer,
+    pub(crate) front: Front,
+    pub(crate) server: GitServer,
+    pub(crate) repository: Repository,
     folder: tempfile::TempDir,
 }
 
 /// What the program printed, and how it ended.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Ran {
     /// Asserts the exit code and that the output, both streams together, holds these texts.
     #[track_caller]
-    pub fn is(self, code: i32, texts: &[&str]) -> Self {
+    pub(crate) fn is(self, code: i32, texts: &[&str]) -> Self {
         let all = format!("{}{}", self.out, self.err);
         assert_eq!(self.code, code, "the program said:\n{all}");
         for text in texts {
@@ -44,18 +44,18 @@ impl Ran {
         self
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).expect("JSON on standard output")
     }
 }
 
 impl Scene {
     /// The user's repository with [`OLD`] in its file, and a registry that lists [`OLD`].
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Options::default(), FrontOptions::default())
     }
 
-    pub fn with(git_options: Options, front_options: FrontOptions) -> Self {
+    pub(crate) fn with(git_options: Options, front_options: FrontOptions) -> Self {
         let registry = RegistryServer::start();
         let front = Front::before(&registry, front_options);
         let server = GitServer::start(git_options.config("uploadpack.allowFilter", "true"));
@@ -68,17 +68,17 @@ impl Scene {
     }
 
     /// CI pushes an image.
-    pub fn tag(&self, tag: &str) {
+    pub(crate) fn tag(&self, tag: &str) {
         self.registry.push_image(IMAGE, tag);
     }
 
     /// The image as files name it.
-    pub fn image(&self, tag: &str) -> String {
+    pub(crate) fn image(&self, tag: &str) -> String {
         format!("{}/{IMAGE}:{tag}", self.front.host())
     }
 
     /// The user's Application.
-    pub fn application(&self, tag: &str) -> String {
+    pub(crate) fn application(&self, tag: &str) -> String {
         format!(
             "# The back office\napiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata:\n  name: backoffice-dev\n  \
              namespace: backoffice-dev\nspec:\n  components:\n    - name: back\n      type: webservice\n      \
@@ -88,7 +88,7 @@ impl Scene {
     }
 
     /// The user's resource, called `name`; `more` is appended to its spec, which ends with the target.
-    pub fn policy(&self, name: &str, more: &str) -> String {
+    pub(crate) fn policy(&self, name: &str, more: &str) -> String {
         format!(
             "apiVersion: image-gitops.dev/v1alpha1\nkind: ImageGitOps\nmetadata: {{name: {name}, namespace: backoffice-dev}}\n\
              spec:\n  image: {}/{IMAGE}\n  registry: {{insecure: true}}\n  tags: {{pattern: '^main-[a-f0-9]{{7}}-(?P<ts>[0-9]+)$', \
@@ -100,29 +100,29 @@ impl Scene {
     }
 
     /// Writes a file beside the program's input.
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
     /// A person commits a file.
-    pub fn commit(&self, path: &str, text: &str, message: &str) -> String {
+    pub(crate) fn commit(&self, path: &str, text: &str, message: &str) -> String {
         git::commit_files(&self.repository.path, "main", &[(path, text.as_bytes())], message)
     }
 
     /// The file's text on the branch.
-    pub fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         String::from_utf8(git::show(&self.repository.path, "main", FILE)).unwrap()
     }
 
-    pub fn tip(&self) -> String {
+    pub(crate) fn tip(&self) -> String {
         git::rev(&self.repository.path, "refs/heads/main")
     }
 
     /// Asserts that the branch moved by one commit that changes one line, and that git finds nothing wrong.
     #[track_caller]
-    pub fn one_line_since(&self, before: &str) -> ChangedLine {
+    pub(crate) fn one_line_since(&self, before: &str) -> ChangedLine {
         git::fsck(&self.repository.path);
         let count = Git::in_dir(&self.repository.path)
             .args(["rev-list", "--count", &format!("{before}..main")])
@@ -131,28 +131,28 @@ impl Scene {
         git::one_line_diff(&self.repository.path, before, "main")
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         program(self.folder.path(), arguments)
     }
 
     /// Runs `COMMAND -f policy.yaml`.
-    pub fn run(&self, command: &str) -> Ran {
+    pub(crate) fn run(&self, command: &str) -> Ran {
         self.run_with(&[command, "-f", "policy.yaml"])
     }
 
-    pub fn run_with(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run_with(&self, arguments: &[&str]) -> Ran {
         ran(self.command(arguments).output().unwrap())
     }
 }
 
 /// The program, without anything of the machine's own that could help or hinder it.
-pub fn program(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_image-gitops"));
     command.args(arguments).current_dir(folder).env_clear().env("HOME", folder);
     command
 }
 
-pub fn ran(output: Output) -> Ran {
+pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),
