@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use super::transport::{Again, Call, Service};
+use super::wire::WireError;
 use super::{Dialect, Http, Server, v0, v2};
 use crate::object::{ObjectId, Objects};
+use crate::pack::{self, PackError};
 use crate::walk::{Walk, walk};
-use crate::{Branch, GitError, History, Snapshot, Transfer, Want, history, pack};
+use crate::{Branch, GitError, History, Snapshot, Transfer, Want, history};
 
 /// The most generations that are asked for where the server sends all their files too.
 const UNFILTERED: u32 = 256;
+/// The size from which a pack is worth a thread, in bytes.
+const LARGE: usize = 256 << 10;
 /// The most rounds of a walk: one a level.
 const ROUNDS: usize = 64;
 
@@ -164,11 +168,23 @@ impl Http {
             Dialect::V2(_) => v2::fetched(&body),
             Dialect::V0 { .. } => v0::fetched(&body),
         };
-        let objects = pack
-            .and_then(|pack| Ok(pack::read(&pack, known, &self.limits)?))
-            .map_err(|error| call.fail(error))?;
+        let objects = match pack {
+            Ok(pack) => self.unpack(pack, known).await.map_err(WireError::from),
+            Err(error) => Err(error),
+        };
+        let objects = objects.map_err(|error| call.fail(error))?;
         call.cost.objects += objects.len();
         Ok(objects)
+    }
+
+    /// Reads a pack; a large one beside the asynchronous threads, which it would hold up.
+    async fn unpack(&self, pack: Vec<u8>, known: &Objects) -> Result<Objects, PackError> {
+        if pack.len() < LARGE {
+            return pack::read(&pack, known, &self.limits);
+        }
+        let (known, limits) = (known.clone(), self.limits.clone());
+        let read = tokio::task::spawn_blocking(move || pack::read(&pack, &known, &limits));
+        read.await.unwrap_or(Err(PackError::Broken("reading it was interrupted")))
     }
 
     pub(crate) async fn history(&self, snapshot: &Snapshot, depth: u32) -> Result<History, GitError> {

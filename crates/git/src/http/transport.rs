@@ -119,6 +119,10 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(60));
+        if base.scheme() == "http" {
+            // Plain HTTP is for this machine only: a proxy would see the credential.
+            builder = builder.no_proxy();
+        }
         if let Some(pem) = &access.ca {
             let certificates = Certificate::from_pem_bundle(pem.as_bytes()).unwrap_or_default();
             if certificates.is_empty() {
