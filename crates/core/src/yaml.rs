@@ -6,7 +6,8 @@
 //! - `document` cuts the file at its `---` lines; a document is parsed when it may concern a question, never else.
 //!   So a template in another document is not in the way, and a file of many megabytes costs what one document costs.
 //! - `tree` keeps the nodes of one document with the bytes that they span.
-//! - `locate` and `marker` find sites, by name and by comment; `scalar` says what can be written in a site and how.
+//! - `locate` and `marker` find values, by name and by comment; `site` says which of them can be changed, and `scalar`
+//!   what can be written there and how.
 //! - `edit` splices and proves.
 
 mod document;
@@ -16,6 +17,7 @@ mod locate;
 mod marker;
 mod path;
 mod scalar;
+mod site;
 mod tree;
 
 use std::{ops::Range, sync::OnceLock};

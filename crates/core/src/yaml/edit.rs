@@ -151,3 +151,44 @@ impl Proof<'_> {
 fn style_kept(new: Kind, old: Kind) -> bool {
     new == old || (old == Kind::Scalar(ScalarStyle::Plain) && new == Kind::Scalar(ScalarStyle::DoubleQuoted))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether `new` passes as `old` with the value `v1` replaced by `v2`.
+    fn proven(old: &str, new: &str) -> bool {
+        let manifest = Manifest::parse("f", old.as_bytes()).unwrap();
+        let document = &manifest.documents[0];
+        let tree = manifest.tree(document).unwrap();
+        let node = tree.nodes.iter().position(|node| node.value == "v1").unwrap();
+        let splice = Splice { span: tree.nodes[node].span(), node, value: "v2", bytes: "v2".into() };
+        only_these_changed(tree, document, new, &[&splice])
+    }
+
+    #[test]
+    fn a_text_in_which_more_changed_than_the_value_does_not_pass() {
+        let old = "a: &x v1 # c\nb: [*x, !t d]\ne: {f: g}\n";
+        assert!(proven(old, "a: &x v2 # c\nb: [*x, !t d]\ne: {f: g}\n"));
+        for (what, new) in [
+            ("nothing changed", old),
+            ("another value", "a: &x v3 # c\nb: [*x, !t d]\ne: {f: g}\n"),
+            ("another style", "a: &x 'v2' # c\nb: [*x, !t d]\ne: {f: g}\n"),
+            ("a comment went", "a: &x v2    \nb: [*x, !t d]\ne: {f: g}\n"),
+            ("a comment came", "a: &x v2 # c\nb: [*x, !t d]\ne: {f: g} #\n"),
+            ("an anchor went", "a:    v2 # c\nb: [ x, !t d]\ne: {f: g}\n"),
+            ("an alias became a value", "a: &x v2 # c\nb: [xx, !t d]\ne: {f: g}\n"),
+            ("a tag changed", "a: &x v2 # c\nb: [*x, !u d]\ne: {f: g}\n"),
+            ("a tag went", "a: &x v2 # c\nb: [*x,    d]\ne: {f: g}\n"),
+            ("another scalar changed", "a: &x v2 # c\nb: [*x, !t d]\ne: {f: h}\n"),
+            ("a key changed", "a: &x v2 # c\nb: [*x, !t d]\ne: {h: g}\n"),
+            ("a scalar moved", "a: &x v2 # c\nb: [*x, !t d]\ne:  {f: g}\n"),
+            ("a list became a mapping", "a: &x v2 # c\nb: {*x : !t d}\ne: {f: g}\n"),
+            ("a key came", "a: &x v2 # c\nb: [*x, !t d]\ne: {f: g}\nh: i\n"),
+            ("a key went", "a: &x v2 # c\nb: [*x, !t d]\n"),
+            ("no YAML", "a: &x v2 # c\nb: [*x, !t d\ne: {f: g}\n"),
+        ] {
+            assert!(!proven(old, new), "{what}");
+        }
+    }
+}
