@@ -7,10 +7,15 @@ use std::{borrow::Cow, iter, ops::Range};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::{MAX_BYTES, error::YamlReason};
+use super::error::YamlReason;
 
-/// The most nodes that one document may have: [`Tree`] needs some 60 bytes for each.
-const MAX_NODES: usize = 2_000_000;
+/// The most nodes that one document may have: [`Tree`] needs some 60 bytes for each. An object as large as Kubernetes
+/// takes (1.5 MB) has some 200,000.
+const MAX_NODES: usize = 1_000_000;
+
+/// The most lines of comments in a row: the parser holds each back, in some 200 bytes. Its own limit, 96, is below what
+/// files have.
+const MAX_COMMENTS: usize = 100_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -77,8 +82,7 @@ pub(super) fn walk<'a>(
     base: usize,
     mut visit: impl FnMut(Step<'a>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    // The parser's limit on comments in a row is far below what files have; the size of the file is limit enough.
-    let options = granit_parser::options! { max_buffered_comment_events: MAX_BYTES };
+    let options = granit_parser::options! { max_buffered_comment_events: MAX_COMMENTS };
     // The parser numbers anchors from 1 in the order in which they are defined.
     let mut anchors: Vec<u32> = Vec::new();
     let mut count: u32 = 0;
