@@ -314,9 +314,9 @@ impl GitError {
                 "name the authority that signed the certificate: caSecretRef, a Secret with ca.crt"
             }
             Self::Unreachable { .. } => {
-                "check the host's name, the network policies and the proxy; it is tried again"
+                "check the host's name, the network policies and the proxy, then try again"
             }
-            Self::Unavailable { .. } => "wait: it is tried again",
+            Self::Unavailable { .. } => "wait a little, then try again",
             Self::Denied { tried: Tried::Withheld, .. } => {
                 "set spec.git.url to where the server redirects to"
             }
