@@ -43,10 +43,7 @@ fn go_program(name: &str, package: &str) -> PathBuf {
     if program.is_file() && fs::read(&built_from).is_ok_and(|from| from == pin) {
         return program;
     }
-    eprintln!(
-        "building {package} into {} (once; about a minute)",
-        program.display()
-    );
+    eprintln!("building {package} into {} (once; about a minute)", program.display());
     let status = Command::new("go")
         .args(["build", "-trimpath", "-o"])
         .arg(&program)

@@ -15,7 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shuffled = |n: u64| n.wrapping_mul(7_919) % TAGS;
     let builds: Vec<Tag> = (0..TAGS)
         .map(shuffled)
-        .map(|n| Tag::new(format!("main-{:07x}-{}", n.wrapping_mul(2_654_435_761) & 0xfff_ffff, 1_627_123_456 + n)))
+        .map(|n| {
+            Tag::new(format!("main-{:07x}-{}", n.wrapping_mul(2_654_435_761) & 0xfff_ffff, 1_627_123_456 + n))
+        })
         .collect::<Result<_, _>>()?;
     let versions: Vec<Tag> = (0..TAGS)
         .map(shuffled)

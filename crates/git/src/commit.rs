@@ -1,6 +1,7 @@
 //! A new commit on top of a snapshot: the new blobs, the trees on the way to them, and the commit itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::object::{Kind, Object, ObjectId, Objects, tree_of};
 use crate::{Branch, GitError, Identity, RepoPath, Snapshot, tree};
@@ -16,7 +17,12 @@ pub struct Commit {
     pub id: ObjectId,
     /// The new objects: blobs, trees and the commit. Everything else is on the server already.
     pub(crate) objects: Objects,
+    /// For each new blob and tree, what it was made from.
+    pub(crate) bases: Bases,
 }
+
+/// By the id of a new object, the id and the bytes of the object of the parent commit that it replaces.
+pub(crate) type Bases = BTreeMap<ObjectId, (ObjectId, Arc<Object>)>;
 
 /// A commit that the server took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,14 +52,15 @@ impl Snapshot {
         if message.trim().is_empty() || message.contains('\0') {
             return Err(refuse("its message is empty or holds a NUL".into()));
         }
-        let mut objects = Objects::default();
+        let (new, bases) = (Objects::default(), Bases::new());
+        let mut editor = Editor { known: &self.objects, new, bases, branch: &self.branch };
         let mut edits: BTreeMap<Vec<&[u8]>, ObjectId> = BTreeMap::new();
         for (path, bytes) in changes {
             let old = self.files.get(path).ok_or_else(|| refuse(format!("{path} was not read")))?;
             if old.bytes == *bytes {
                 continue;
             }
-            let blob = objects.add(Object { kind: Kind::Blob, bytes: bytes.clone() })?;
+            let blob = editor.add(Kind::Blob, bytes.clone(), old.id)?;
             if edits.insert(path.parts().map(str::as_bytes).collect(), blob).is_some() {
                 return Err(refuse(format!("{path} is given twice")));
             }
@@ -65,7 +72,6 @@ impl Snapshot {
         let root = tip.ok_or_else(|| refuse("its parent is not known".into()))?;
         let edits: Vec<(&[&[u8]], ObjectId)> =
             edits.iter().map(|(path, blob)| (path.as_slice(), *blob)).collect();
-        let mut editor = Editor { known: &self.objects, new: &mut objects, branch: &self.branch };
         let tree = editor.edit(root, &edits)?;
         let mut text = format!(
             "tree {tree}\nparent {}\nauthor {author} {when} +0000\ncommitter {committer} {when} +0000\n\n{message}",
@@ -74,8 +80,9 @@ impl Snapshot {
         if !text.ends_with('\n') {
             text.push('\n');
         }
+        let Editor { new: mut objects, bases, .. } = editor;
         let id = objects.add(Object { kind: Kind::Commit, bytes: text.into_bytes() })?;
-        Ok(Commit { branch: self.branch.clone(), parent: self.tip, id, objects })
+        Ok(Commit { branch: self.branch.clone(), parent: self.tip, id, objects, bases })
     }
 }
 
@@ -84,11 +91,21 @@ type Edit<'a> = (&'a [&'a [u8]], ObjectId);
 
 struct Editor<'a> {
     known: &'a Objects,
-    new: &'a mut Objects,
+    new: Objects,
+    bases: Bases,
     branch: &'a Branch,
 }
 
 impl Editor<'_> {
+    /// Keeps a new object that replaces `old`.
+    fn add(&mut self, kind: Kind, bytes: Vec<u8>, old: ObjectId) -> Result<ObjectId, GitError> {
+        let id = self.new.add(Object { kind, bytes })?;
+        if let Some(base) = self.known.get(&old) {
+            self.bases.insert(id, (old, Arc::clone(base)));
+        }
+        Ok(id)
+    }
+
     /// The id of the tree `id` with other blobs at some paths. `edits` is sorted, so that paths of one folder stand together.
     fn edit(&mut self, id: ObjectId, edits: &[Edit<'_>]) -> Result<ObjectId, GitError> {
         let mut bytes = self.known.get(&id).ok_or_else(|| self.unknown())?.bytes.clone();
@@ -98,7 +115,7 @@ impl Editor<'_> {
             else {
                 return Err(self.unknown());
             };
-            let id = if below.is_empty() {
+            let entry = if below.is_empty() {
                 *blob
             } else {
                 let folder = tree::entry(&bytes, name).ok_or_else(|| self.unknown())?.id;
@@ -106,9 +123,9 @@ impl Editor<'_> {
                     group.iter().filter_map(|(path, blob)| Some((path.get(1..)?, *blob))).collect();
                 self.edit(folder, &below)?
             };
-            bytes = tree::with_id(&bytes, name, &id).ok_or_else(|| self.unknown())?;
+            bytes = tree::with_id(&bytes, name, &entry).ok_or_else(|| self.unknown())?;
         }
-        self.new.add(Object { kind: Kind::Tree, bytes })
+        self.add(Kind::Tree, bytes, id)
     }
 
     fn unknown(&self) -> GitError {

@@ -388,3 +388,67 @@ async fn a_deep_path_costs_its_depth() {
     let at = push.body.windows(4).position(|window| window == b"PACK").unwrap();
     assert_eq!(push.body[at + 8..at + 12], [0, 0, 0, 5], "blob, three trees, commit");
 }
+
+/// The body of the one push that a server saw.
+fn body_of(server: &image_gitops_tests::git_server::GitServer) -> Vec<u8> {
+    let pushed = server.requests().into_iter().find(|request| request.line().contains(RECEIVE));
+    pushed.expect("a push was sent").body
+}
+
+/// The same as [`assert_sound`], for a file that is too long to be compared in a message.
+fn assert_one_line(bare: &Path, old: &str, pushed: &Pushed) {
+    git::fsck(bare);
+    assert_eq!(id(bare, "main"), pushed.commit);
+    assert_eq!(git::one_line_diff(bare, old, "main").new, "image: ghcr.io/o/n:2");
+}
+
+#[tokio::test]
+async fn a_line_in_a_large_file_beside_a_thousand_folders_is_pushed_as_a_few_bytes() {
+    for config in ["1", "100"] {
+        let (server, repository) = serve(Options::default().config("receive.unpackLimit", config));
+        let lines: String =
+            (0..40_000_u32).map(|n| format!("line {}\n", n.wrapping_mul(2_654_435_761))).collect();
+        let [large, edit] = [OLD, NEW].map(|text| format!("{lines}{text}{lines}"));
+        let folders: Vec<String> = (0..1000).map(|n| format!("folder-{n}/file")).collect();
+        let mut files: Vec<(&str, &[u8])> =
+            folders.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
+        files.push((PATH, large.as_bytes()));
+        git::commit_files(&repository.path, "main", &files, "many folders");
+        let old = git::rev(&repository.path, "main");
+        let remote = remote(&repository.url);
+        let pushed = remote.push(prepared(&remote, &edit).await).await.unwrap();
+        assert_one_line(&repository.path, &old, &pushed);
+        let sent = body_of(&server).len();
+        assert!(sent < 1500, "{sent} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_thin_packs_gets_whole_objects() {
+    let (server, repository) = serve(Options::default());
+    // Only hidden options of git make it say so: the advertisement is altered instead.
+    server.on(
+        "service=git-receive-pack",
+        Fault::rewrite(|answer| {
+            let text = String::from_utf8(answer.body.clone()).unwrap();
+            let (before, after) = text.split_once("report-status ").unwrap();
+            // Of the same length, so that the pkt-line's header stays true.
+            let after = after.replacen("delete-refs ", "no-thin     ", 1);
+            Answer { body: format!("{before}report-status {after}").into_bytes(), ..answer }
+        }),
+    );
+    let remote = remote(&repository.url);
+    let lines: String = (0..500).map(|n| format!("line {n}\n")).collect();
+    let old =
+        git::commit_files(&repository.path, "main", &[(PATH, format!("{lines}{OLD}").as_bytes())], "longer");
+    let pushed = remote.push(prepared(&remote, &format!("{lines}{NEW}")).await).await.unwrap();
+    assert_one_line(&repository.path, &old, &pushed);
+    let body = body_of(&server);
+    let at = body.windows(4).position(|window| window == b"PACK").unwrap();
+    let folder = repository.path.join("whole");
+    std::fs::create_dir(&folder).unwrap();
+    git::bare_repository(&folder);
+    // Git itself completes no pack into a repository that has none of its bases.
+    let indexed = Git::in_dir(&folder).args(["index-pack", "--stdin"]).input(&body[at..]).attempt();
+    assert!(indexed.is_ok(), "{indexed:?}");
+}

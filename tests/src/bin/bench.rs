@@ -22,14 +22,29 @@ use image_gitops_tests::{
 
 const IMAGE: &str = "acme/shop";
 const ROUNDS: usize = 5;
-const DIRECTORIES: usize = 2_000;
-const FILES: usize = 10;
+
+/// How 20,000 files lie in a repository. What an update costs grows with the width of the folders on its way, since a tree
+/// names all that is in it.
+#[derive(Clone, Copy)]
+struct Layout {
+    name: &'static str,
+    areas: usize,
+    folders: usize,
+    files: usize,
+}
+
+const LAYOUTS: [Layout; 2] = [
+    Layout { name: "40 areas of 50 folders of 10 files", areas: 40, folders: 50, files: 10 },
+    Layout { name: "2,000 folders in the root", areas: 2_000, folders: 1, files: 10 },
+];
 
 fn main() {
     let program = std::env::args_os().nth(1).map(PathBuf::from).expect("usage: bench PROGRAM");
     let program = program.canonicalize().expect("the program exists: run make bench");
     println!("image-gitops: {} bytes", std::fs::metadata(&program).expect("the program's size").len());
-    update(&program);
+    for layout in LAYOUTS {
+        update(&program, layout);
+    }
     list(&program);
     let examples = program.parent().expect("the program lies in a folder").join("examples");
     for example in ["choose_speed", "edit_speed"] {
@@ -55,14 +70,24 @@ struct Cost {
 }
 
 /// One image update in a repository of 20,000 files, by the program and by git.
-fn update(program: &Path) {
-    title("one update, 20,000 files", "rival: git clone --depth 1, edit, commit, push");
+fn update(program: &Path, layout: Layout) {
+    title(
+        &format!("one update, 20,000 files, {}", layout.name),
+        "rival: git clone --depth 1, edit, commit, push",
+    );
     let server = GitServer::start(Options::default().config("uploadpack.allowFilter", "true"));
     let registry = RegistryServer::start();
     let repository = server.repository("acme/large");
-    fill(&repository.path, &registry.host());
+    fill(&repository.path, &registry.host(), layout);
     let packed = Git::in_dir(&repository.path).args(["count-objects", "-v"]).run();
-    println!("{}", packed.lines().filter(|l| l.starts_with("in-pack") || l.starts_with("size-pack")).collect::<Vec<_>>().join(", "));
+    println!(
+        "{}",
+        packed
+            .lines()
+            .filter(|l| l.starts_with("in-pack") || l.starts_with("size-pack"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
     let folder = tempfile::tempdir().expect("a temporary folder");
     let policy = folder.path().join("policy.yaml");
     std::fs::write(&policy, policy_text(&registry.host(), &repository.url)).expect("the policy is written");
@@ -131,23 +156,28 @@ fn cost(server: &GitServer, time: Duration, memory: usize) -> Cost {
 }
 
 /// 20,000 files of some 250 bytes that do not compress well, and the Application.
-fn fill(bare: &Path, host: &str) {
-    let mut stream = String::from("commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 5\nlarge\n");
+fn fill(bare: &Path, host: &str, layout: Layout) {
+    let mut stream =
+        String::from("commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 5\nlarge\n");
     let mut noise: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut add = |path: &str, body: &str| {
         let _ = write!(stream, "M 100644 inline {path}\ndata {}\n{body}\n", body.len());
     };
-    for directory in 0..DIRECTORIES {
-        for file in 0..FILES {
-            let mut body = format!("directory: {directory}\nfile: {file}\nnoise: ");
-            for _ in 0..16 {
-                noise ^= noise << 13;
-                noise ^= noise >> 7;
-                noise ^= noise << 17;
-                let _ = write!(body, "{noise:016x}");
-            }
-            add(&format!("dir-{directory:04}/file-{file:04}.yaml"), &body);
+    for number in 0..layout.areas * layout.folders * layout.files {
+        let (folder, file) = (number / layout.files, number % layout.files);
+        let mut body = format!("folder: {folder}\nfile: {file}\nnoise: ");
+        for _ in 0..16 {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            let _ = write!(body, "{noise:016x}");
         }
+        let area = folder / layout.folders;
+        let path = match layout.folders {
+            1 => format!("area-{area:04}/file-{file:04}.yaml"),
+            _ => format!("area-{area:02}/folder-{:02}/file-{file:04}.yaml", folder % layout.folders),
+        };
+        add(&path, &body);
     }
     add("kubevela/app.yaml", &application(host));
     Git::in_dir(bare).args(["fast-import", "--quiet"]).input(stream).run();
@@ -175,7 +205,10 @@ fn by_git(url: &str, clone: &Path, host: &str, tag: &str) {
 
 /// Lists 10,000 tags, as pages of 1,000.
 fn list(program: &Path) {
-    title("10,000 tags from the registry", "limit: one request a page, beside one for the token and one challenge");
+    title(
+        "10,000 tags from the registry",
+        "limit: one request a page, beside one for the token and one challenge",
+    );
     let registry = RegistryServer::start();
     registry.tag_many(IMAGE, (0..10_000).map(|n| format!("main-{n:07x}-{}", 1_627_123_456 + n)));
     let front = Front::before(&registry, FrontOptions { tokens: true, ..FrontOptions::default() });
@@ -201,7 +234,8 @@ fn list(program: &Path) {
 }
 
 fn objects(program: &Path, folder: &Path) -> u64 {
-    let output = command(program, folder, "plan").args(["--output", "json"]).output().expect("the program starts");
+    let output =
+        command(program, folder, "plan").args(["--output", "json"]).output().expect("the program starts");
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("the report is JSON");
     report["branches"][0]["cost"]["objects"].as_u64().expect("the report says what it cost")
 }

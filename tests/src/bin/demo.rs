@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a demonstration that fails says where and ends")]
 
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
@@ -40,7 +41,9 @@ fn main() {
     let application = APPLICATION.replace("IMAGE", &format!("{host}/{IMAGE}:{FIRST}"));
     repository::create(&bare, "main", &[(FILE, application.as_bytes())], "Describe the application");
     let policy = folder.path().join("policy.yaml");
-    let text = POLICY.replace("IMAGE", &format!("{host}/{IMAGE}")).replace("REPOSITORY", &bare.display().to_string());
+    let text = POLICY
+        .replace("IMAGE", &format!("{host}/{IMAGE}"))
+        .replace("REPOSITORY", &bare.display().to_string());
     std::fs::write(&policy, text).expect("the policy is written");
     let run = |command: &str| run(&program, folder.path(), command);
 
@@ -90,7 +93,8 @@ fn main() {
 }
 
 fn title(text: &str) {
-    println!("\n\x1b[1m== {text}\x1b[0m\n");
+    let (bold, plain) = if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    println!("\n{bold}== {text}{plain}\n");
 }
 
 /// Runs the program as a person would, in the folder of policy.yaml, with its output going straight to the terminal.

@@ -7,6 +7,7 @@ use super::advertisement::{Advertisement, Capabilities, Reference, parse};
 use super::receive_pack::{self, Report, Verdict};
 use super::refusal::is_race;
 use super::transport::{Again, Call, Door, Service};
+use crate::commit::Bases;
 use crate::{Branch, Commit, GitError, ObjectId, Pushed, pack};
 
 /// The pause before a branch that is locked is tried again; each further one is twice as long.
@@ -62,7 +63,10 @@ impl Http {
             return Err(self.unexpected(commit, now).await);
         }
         let broken = |reason: String| GitError::Protocol { attempt: call.attempt.clone(), reason };
-        let pack = pack::write(&commit.objects)
+        // Every server but a few takes deltas to objects that it has; those few say so.
+        let whole = Bases::new();
+        let bases = if receiver.capabilities.has("no-thin") { &whole } else { &commit.bases };
+        let pack = pack::write(&commit.objects, bases)
             .map_err(|error| broken(format!("the pack cannot be written: {error}")))?;
         let body = receive_pack::push(&receiver.capabilities, &reference, commit.parent, commit.id, &pack)
             .map_err(|error| call.fail(error))?;

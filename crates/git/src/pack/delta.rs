@@ -32,6 +32,61 @@ pub(super) fn apply(base: &[u8], delta: &[u8], most: usize) -> Option<Vec<u8>> {
     (out.len() == announced).then_some(out)
 }
 
+/// The delta that makes `new` of `base`, where one stretch in the middle is all that differs: copy what is before it, insert
+/// it, copy what is behind it. That is all that an edit of this program ever changes, in a file as in a tree.
+pub(super) fn make(base: &[u8], new: &[u8]) -> Vec<u8> {
+    let before = base.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (base_rest, new_rest) =
+        (base.get(before..).unwrap_or_default(), new.get(before..).unwrap_or_default());
+    let behind = base_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(a, b)| a == b).count();
+    let inserted = new_rest.get(..new_rest.len() - behind).unwrap_or_default();
+    let mut delta = Vec::new();
+    write_size(&mut delta, base.len());
+    write_size(&mut delta, new.len());
+    copy(&mut delta, 0, before);
+    for chunk in inserted.chunks(0x7f) {
+        delta.push(u8::try_from(chunk.len()).unwrap_or_default());
+        delta.extend_from_slice(chunk);
+    }
+    copy(&mut delta, base.len() - behind, behind);
+    delta
+}
+
+/// Copies of `length` bytes from `offset` on: as many operations as it takes, since one copies 16 MB at the most.
+fn copy(delta: &mut Vec<u8>, mut offset: usize, mut length: usize) {
+    const MOST: usize = 0xff_ffff;
+    while length > 0 {
+        let part = length.min(MOST);
+        let at = delta.len();
+        delta.push(0x80);
+        let mut operation = 0x80;
+        for (value, bytes, first) in [(offset, 4, 0), (part, 3, 4)] {
+            for (bit, byte) in
+                value.to_le_bytes().into_iter().take(bytes).enumerate().filter(|(_, byte)| *byte != 0)
+            {
+                operation |= 1 << (first + bit);
+                delta.push(byte);
+            }
+        }
+        if let Some(first) = delta.get_mut(at) {
+            *first = operation;
+        }
+        offset += part;
+        length -= part;
+    }
+}
+
+fn write_size(delta: &mut Vec<u8>, mut size: usize) {
+    loop {
+        let low = u8::try_from(size & 0x7f).unwrap_or_default();
+        size >>= 7;
+        if size == 0 {
+            return delta.push(low);
+        }
+        delta.push(low | 0x80);
+    }
+}
+
 /// A size, seven bits a byte, the lowest first.
 fn size(rest: &mut &[u8]) -> Option<usize> {
     let mut size = 0_usize;
@@ -64,6 +119,29 @@ fn operand(rest: &mut &[u8], mask: u8) -> Option<usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn prop_a_delta_that_is_made_is_applied_to_the_same_bytes(
+            before in proptest::collection::vec(any::<u8>(), 0..300),
+            old in proptest::collection::vec(any::<u8>(), 0..300),
+            new in proptest::collection::vec(any::<u8>(), 0..300),
+            behind in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let (base, new) = ([&before[..], &old, &behind].concat(), [&before[..], &new, &behind].concat());
+            prop_assert_eq!(apply(&base, &make(&base, &new), new.len()), Some(new));
+        }
+    }
+
+    #[test]
+    fn a_change_in_much_that_stays_makes_a_small_delta() {
+        let base: Vec<u8> = (0..40_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        let mut new = base.clone();
+        new.splice(20_000_000..20_000_003, *b"changed");
+        let delta = make(&base, &new);
+        assert!(delta.len() < 60, "{} bytes", delta.len());
+        assert_eq!(apply(&base, &delta, new.len()).unwrap(), new);
+    }
 
     #[test]
     fn copies_and_inserts_make_the_new_bytes() {

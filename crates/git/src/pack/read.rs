@@ -253,6 +253,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::commit::Bases;
     use crate::pack::write;
 
     fn zlib(bytes: &[u8]) -> Vec<u8> {
@@ -348,7 +349,7 @@ mod tests {
             for text in &texts {
                 objects.add(blob(text)).unwrap();
             }
-            let back = read_all(&write(&objects).unwrap()).unwrap();
+            let back = read_all(&write(&objects, &Bases::new()).unwrap()).unwrap();
             prop_assert_eq!(back.len(), objects.len());
             for (id, object) in objects.iter() {
                 prop_assert_eq!(back.get(id), Some(object));
