@@ -23,7 +23,7 @@ demo: ## Show one update from a pushed tag to a commit; needs Rust and nothing e
 
 .PHONY: test
 test: tools ## Run every test, against a real registry and a real Git server; needs Rust, Go and git
-	$(call say,running the tests: unit tests then each suite)
+	$(call say,running the tests)
 	$(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log
 	@tests/count target/test.log
 
@@ -41,7 +41,7 @@ lint: ## Check format, lints, docs, dependencies and generated files
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(call say,documentation)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
-	$(call say,dependencies: what may be in the tree, and one TLS provider)
+	$(call say,dependencies and their licences)
 	@$(MAKE) --no-print-directory deny
 	$(call say,generated files)
 	@$(MAKE) --no-print-directory check-generated
@@ -61,7 +61,7 @@ generate: ## Write the generated files again: docs/snippets
 .PHONY: check-generated
 check-generated:
 	@$(MAKE) --no-print-directory generate >/dev/null
-	@git diff --exit-code --stat -- docs/snippets || { echo "docs/snippets is not what the program prints: run make generate and commit" >&2; exit 1; }
+	@[ -z "$$(git status --porcelain -- docs/snippets)" ] || { git --no-pager diff --stat -- docs/snippets; echo "docs/snippets is not what the program prints: run make generate and commit" >&2; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## Run the property tests for long: FUZZ_CASES=100000

@@ -14,7 +14,6 @@
 mod backend;
 mod fault;
 mod log;
-mod tls;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ pub use fault::{Answer, Fault};
 pub use log::{Authorization, Request};
 
 use crate::git;
+use crate::tls::ServerCertificate;
 
 /// How a server behaves as a whole. What one request meets is a [`Fault`].
 #[derive(Debug, Clone, Default)]
@@ -88,9 +88,24 @@ pub struct Repository {
 pub struct GitServer {
     shared: Arc<Shared>,
     address: SocketAddr,
-    authority: Option<tls::Authority>,
+    ca: Option<Authority>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The certificate of the authority, as PEM and in a file.
+#[derive(Debug)]
+struct Authority {
+    pem: String,
+    path: PathBuf,
+}
+
+impl Authority {
+    fn keep(folder: &Path, pem: String) -> Self {
+        let path = folder.join("ca.pem");
+        std::fs::write(&path, &pem).expect("the certificate can be written");
+        Self { pem, path }
+    }
 }
 
 /// What the requests and the test look at together.
@@ -122,8 +137,9 @@ impl GitServer {
     /// When a folder, a port or a certificate cannot be made.
     pub fn start(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let authority = options.tls.then(|| tls::Authority::new(folder.path()));
-        let acceptor = authority.as_ref().map(tls::Authority::acceptor);
+        let certificate = options.tls.then(ServerCertificate::generate);
+        let acceptor = certificate.as_ref().map(ServerCertificate::acceptor);
+        let ca = certificate.map(|certificate| Authority::keep(folder.path(), certificate.ca_pem));
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         listener.set_nonblocking(true).expect("a listener that tokio can take");
         let address = listener.local_addr().expect("the address of a bound listener");
@@ -133,7 +149,7 @@ impl GitServer {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let service = Arc::clone(&shared);
         let thread = std::thread::spawn(move || backend::run(listener, acceptor, service, stopped));
-        Self { shared, address, authority, stop: Some(stop), thread: Some(thread) }
+        Self { shared, address, ca, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Makes an empty bare repository `owner/name`, open for pushes, and returns where it is. Called again with the
@@ -162,7 +178,7 @@ impl GitServer {
 
     /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`.
     pub fn base(&self) -> String {
-        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        let scheme = if self.ca.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
@@ -173,12 +189,12 @@ impl GitServer {
 
     /// The certificate of the authority that signed the server's, as PEM. `None` without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
-        self.authority.as_ref().map(|authority| authority.pem.as_str())
+        self.ca.as_ref().map(|ca| ca.pem.as_str())
     }
 
     /// The file that holds [`Self::ca_pem`]. `None` without TLS.
     pub fn ca_path(&self) -> Option<&Path> {
-        self.authority.as_ref().map(|authority| authority.path.as_path())
+        self.ca.as_ref().map(|ca| ca.path.as_path())
     }
 
     /// Every request whose `METHOD /path?query` contains `pattern` meets `fault`, until [`Self::heal`].

@@ -9,13 +9,14 @@
 #![allow(clippy::disallowed_types, reason = "the tests, and only they, start real servers")]
 
 mod front;
-mod tls;
 mod upload;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::tls::ServerCertificate;
 
 pub use front::{Answer, Fault, Front, FrontOptions, Request};
 
@@ -56,7 +57,7 @@ impl RegistryServer {
     pub fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let ca = options.tls.then(|| {
-            let server = tls::ServerCertificate::generate();
+            let server = ServerCertificate::generate();
             write(folder.path(), "server.pem", &server.certificate_pem);
             write(folder.path(), "server.key", &server.key_pem);
             server.ca_pem

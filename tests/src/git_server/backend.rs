@@ -2,8 +2,6 @@
 #![allow(clippy::disallowed_types, reason = "the server is the real git: that is the point of it")]
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
-mod connection;
-
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -21,9 +19,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot::Receiver;
 use tokio_rustls::TlsAcceptor;
 
-use self::connection::Door;
 use super::fault::{self, Answer, Fault};
 use super::{Authorization, Request, Shared, locked};
+use crate::connection::{Door, Listener};
 
 /// Serves until `stopped` says so, or its sender is gone.
 pub(super) fn run(
@@ -41,7 +39,7 @@ pub(super) fn run(
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener for the runtime");
         let app = Router::new().fallback(handle).with_state(shared);
         let app = app.into_make_service_with_connect_info::<Door>();
-        let serve = axum::serve(connection::Listener::new(listener, acceptor), app);
+        let serve = axum::serve(Listener::new(listener, acceptor), app);
         tokio::select! {
             _ = serve => {}
             _ = stopped => {}

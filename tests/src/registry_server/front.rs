@@ -4,22 +4,22 @@
 //! form of `Link` only, and never fails on demand. This front does: it answers the challenge and `/token` as GHCR does,
 //! passes every other request on to the real registry, and alters, delays or breaks answers where a test asks for it.
 
-mod listener;
 mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::connection::{Door, Listener};
+use crate::tls::ServerCertificate;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use futures_util::stream;
-use listener::{Connection, Listener};
 use tokio::sync::oneshot;
 
-use super::{RegistryServer, tls};
+use super::RegistryServer;
 
 /// How the front behaves all the time.
 #[derive(Clone, Debug)]
@@ -153,8 +153,8 @@ impl Front {
     /// When a port, a thread or a certificate cannot be had.
     pub fn before(server: &RegistryServer, options: FrontOptions) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let certificate = options.tls.then(tls::ServerCertificate::generate);
-        let acceptor = certificate.as_ref().map(listener::acceptor);
+        let certificate = options.tls.then(ServerCertificate::generate);
+        let acceptor = certificate.as_ref().map(ServerCertificate::acceptor);
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         socket.set_nonblocking(true).expect("a listener that tokio can take");
         let host = socket.local_addr().expect("the address of a bound listener").to_string();
@@ -176,7 +176,7 @@ impl Front {
             runtime.block_on(async {
                 let socket =
                     tokio::net::TcpListener::from_std(socket).expect("a listener that tokio can take");
-                let service = router.into_make_service_with_connect_info::<Connection>();
+                let service = router.into_make_service_with_connect_info::<Door>();
                 tokio::select! {
                     _ = async { axum::serve(Listener::new(socket, acceptor), service).await } => {}
                     _ = stopped => {}
@@ -263,7 +263,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn answer(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
+    ConnectInfo(door): ConnectInfo<Door>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -283,7 +283,7 @@ async fn answer(
     let response = match fault {
         Some(Fault::Answer(answer)) => Some(respond(answer)),
         Some(Fault::Reset) => {
-            connection.reset();
+            door.shut();
             None
         }
         Some(Fault::Hang) => {

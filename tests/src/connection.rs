@@ -16,11 +16,11 @@ use tokio_rustls::TlsAcceptor;
 
 /// Closes its connection on demand.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Door(Arc<AtomicBool>);
+pub(crate) struct Door(Arc<AtomicBool>);
 
 impl Door {
     /// Nothing more is written: the connection ends at the next attempt.
-    pub(super) fn shut(&self) {
+    pub(crate) fn shut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
@@ -32,7 +32,7 @@ impl Connected<IncomingStream<'_, Listener>> for Door {
 }
 
 /// A connection ready for HTTP.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: Box<dyn Stream>,
     door: Door,
 }
@@ -42,14 +42,14 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// Connections as they become ready: a slow handshake holds up nobody else.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     address: io::Result<SocketAddr>,
     ready: mpsc::Receiver<(Connection, SocketAddr)>,
 }
 
 impl Listener {
     /// Accepts from `listener`, with TLS where there is an acceptor. Needs a runtime.
-    pub(super) fn new(listener: TcpListener, acceptor: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn new(listener: TcpListener, acceptor: Option<TlsAcceptor>) -> Self {
         let address = listener.local_addr();
         let (send, ready) = mpsc::channel(16);
         tokio::spawn(async move {
