@@ -1,7 +1,7 @@
 //! Files of the user: `ImageGitOps` resources and the Secrets that they name.
 //!
 //! The same YAML as in a cluster. A Secret that a resource names is looked up among the documents of the given files, in the
-//! resource's namespace only.
+//! resource's namespace only. A `kind: List`, as `kubectl get -o yaml` prints it, is read as its items.
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +15,9 @@ use image_gitops_core::{
     secret::{Secret, SecretError},
     spec,
 };
+
+/// `kind` of a Secret.
+const SECRET: &str = "Secret";
 
 /// A file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,9 @@ pub(crate) enum InputError {
 impl InputError {
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::InvalidData => {
+                "save the file as UTF-8".into()
+            }
             Self::Read { .. } => {
                 "name a file that exists, a folder of YAML files, or - for standard input".into()
             }
@@ -114,9 +120,15 @@ impl Input {
         text: &str,
         origin: &mut BTreeMap<(&'static str, ResourceId), String>,
     ) -> Result<(), InputError> {
-        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(text)
+        // What holds neither word is none of ours, and may be a template that is not YAML at all.
+        if !text.contains(spec::KIND) && !text.contains(SECRET) {
+            return Ok(());
+        }
+        // Without the lines around an error: they may be a Secret's.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(text, options)
             .map_err(|source| InputError::Yaml { path: path.to_owned(), source: Box::new(source) })?;
-        for value in documents {
+        for value in documents.into_iter().flat_map(items) {
             let kind = value.get("kind").and_then(|k| k.as_str()).unwrap_or_default();
             let (kind, id) = match kind {
                 spec::KIND => {
@@ -125,10 +137,10 @@ impl Input {
                     self.resources.push(resource);
                     (spec::KIND, id)
                 }
-                "Secret" => {
+                SECRET => {
                     let (id, secret) = secret(path, value)?;
                     self.secrets.insert(id.clone(), secret);
-                    ("Secret", id)
+                    (SECRET, id)
                 }
                 _ => continue,
             };
@@ -137,6 +149,16 @@ impl Input {
             }
         }
         Ok(())
+    }
+}
+
+/// The objects of a document: the items of a list, else itself.
+fn items(mut document: serde_json::Value) -> Vec<serde_json::Value> {
+    let kind = document.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
+    let is_list = ["List", "ImageGitOpsList", "SecretList"].contains(&kind);
+    match document.get_mut("items") {
+        Some(serde_json::Value::Array(items)) if is_list => std::mem::take(items),
+        _ => vec![document],
     }
 }
 

@@ -68,6 +68,48 @@ fn a_password_in_a_url_is_never_repeated() {
 }
 
 #[test]
+fn a_secret_that_is_not_yaml_is_never_repeated() {
+    for broken in [
+        "  token: pa55w0rd\n   more: [\n",
+        "  {token: pa55w0rd, token: pa55w0rd}\n",
+        "  token: pa55w0rd\n\tx\n",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("policy.yaml"), GOOD).unwrap();
+        let secret = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData:\n{broken}");
+        std::fs::write(folder.path().join("secret.yaml"), secret).unwrap();
+        let ran =
+            ran(program(folder.path(), &["sync", "-f", "policy.yaml", "secret.yaml"]).output().unwrap())
+                .is(2, &["secret.yaml is not YAML that can be read", "line "]);
+        assert!(!ran.err.contains("pa55w0rd") && !ran.out.contains("pa55w0rd"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_list_as_kubectl_prints_it_is_read_as_its_items() {
+    let item = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n-\n{}", item(GOOD));
+    refused(&list.replace("name: back", "name: Back!"), &["Back!"]);
+    refused(&format!("{list}-\n{}", item(GOOD)), &["default/back stands in policy.yaml and again in"]);
+}
+
+#[test]
+fn files_in_the_folder_that_hold_nothing_of_ours_need_not_be_yaml() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("deployment.yaml"), "{{- if .Values.x }}\na: b\n{{- end }}\n").unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), GOOD.replace("name: back", "name: Back!")).unwrap();
+    ran(program(folder.path(), &["sync", "-f", "."]).output().unwrap()).is(2, &["policy.yaml", "Back!"]);
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), b"\xff\xfea").unwrap();
+    ran(program(folder.path(), &["sync", "-f", "policy.yaml"]).output().unwrap())
+        .is(2, &["cannot read policy.yaml", "hint: save the file as UTF-8"]);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told() {
     let folder = tempfile::tempdir().unwrap();
     ran(program(folder.path(), &["sync", "-f", "missing.yaml"]).output().unwrap())
