@@ -14,6 +14,8 @@ use crate::{
 
 /// The least time between two reads of a registry.
 pub const LEAST_INTERVAL: Duration = Duration::from_secs(10);
+/// The longest time between two reads of a registry: a year, which clocks can still add up.
+pub const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The time between two reads of a registry where the resource names none.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(120);
 /// The field below a component where the resource names none.
@@ -58,6 +60,9 @@ pub enum SpecReason {
     /// Too short a time.
     #[error("{0:?} is shorter than 10s, the least that registries bear")]
     IntervalTooShort(String),
+    /// Too long a time.
+    #[error("{0:?} is longer than a year; to stop updates, set suspend: true")]
+    IntervalTooLong(String),
     /// Not a person's name or address.
     #[error("{0:?} holds '<', '>' or a line break, which a commit cannot carry")]
     Person(String),
@@ -253,7 +258,8 @@ fn interval(text: Option<&str>) -> Result<Duration, SpecError> {
     text.map_or(Ok(DEFAULT_INTERVAL), |text| parse_interval(text).map_err(at("spec.interval")))
 }
 
-/// Parses `1h30m`, `2m`, `10s`, as Kubernetes writes lengths of time. Less than [`LEAST_INTERVAL`] is refused.
+/// Parses `1h30m`, `2m`, `10s`, as Kubernetes writes lengths of time. Less than [`LEAST_INTERVAL`] is refused, and more
+/// than [`LONGEST_INTERVAL`].
 pub fn parse_interval(text: &str) -> Result<Duration, SpecReason> {
     let malformed = || SpecReason::Interval(text.to_owned());
     let mut seconds: u64 = 0;
@@ -278,7 +284,11 @@ pub fn parse_interval(text: &str) -> Result<Duration, SpecReason> {
         rest = tail.unwrap_or_default();
     }
     let interval = Duration::from_secs(seconds);
-    if interval < LEAST_INTERVAL { Err(SpecReason::IntervalTooShort(text.to_owned())) } else { Ok(interval) }
+    match interval {
+        _ if interval < LEAST_INTERVAL => Err(SpecReason::IntervalTooShort(text.to_owned())),
+        _ if interval > LONGEST_INTERVAL => Err(SpecReason::IntervalTooLong(text.to_owned())),
+        _ => Ok(interval),
+    }
 }
 
 fn policy(spec: PolicySpec) -> Result<Policy, SpecError> {
@@ -358,7 +368,22 @@ mod tests {
         assert_eq!(seconds("10s"), Some(10));
         assert_eq!(seconds("2m"), Some(120));
         assert_eq!(seconds("1h30m"), Some(5400));
-        for bad in ["", "2", "m", "2d", "-2m", "2m2m", "1.5m", "99999999999999999999h", "9s", "0m", "2 m"] {
+        assert_eq!(seconds("8760h"), Some(365 * 24 * 3600));
+        for bad in [
+            "",
+            "2",
+            "m",
+            "2d",
+            "-2m",
+            "2m2m",
+            "1.5m",
+            "99999999999999999999h",
+            "5000000000000000h",
+            "8760h1s",
+            "9s",
+            "0m",
+            "2 m",
+        ] {
             assert_eq!(seconds(bad), None, "{bad:?} was taken");
         }
     }
