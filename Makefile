@@ -62,6 +62,7 @@ generate: ## Write the generated files again: docs/snippets
 check-generated:
 	@$(MAKE) --no-print-directory generate >/dev/null
 	@[ -z "$$(git status --porcelain -- docs/snippets)" ] || { git --no-pager diff --stat -- docs/snippets; echo "docs/snippets is not what the program prints: run make generate and commit" >&2; exit 1; }
+	@tests/check-translations
 
 .PHONY: fuzz
 fuzz: ## Run the property tests for long: FUZZ_CASES=100000
