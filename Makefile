@@ -5,6 +5,7 @@ SHELL := /bin/bash -o pipefail
 CARGO ?= cargo
 TOOLS := $(CURDIR)/target/tools
 DENY_VERSION := 0.20.2
+CASES ?= 20000
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -65,8 +66,10 @@ check-generated:
 	@tests/check-translations
 
 .PHONY: fuzz
-fuzz: ## Run the property tests for long: FUZZ_CASES=100000
-	PROPTEST_CASES=$${FUZZ_CASES:-100000} $(CARGO) test --locked --release --workspace prop
+fuzz: ## Run the property tests for long: make fuzz CASES=100000
+	$(call say,$(CASES) cases of every property)
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-core --test edit_properties --test policy_properties --test docker_config
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-git -p image-gitops-registry --lib
 
 .PHONY: bench
 bench: tools ## Measure against git and against the limits; prints ratios
