@@ -146,8 +146,9 @@ pub fn decide(
     }
 
     let rules = &resource.rules;
-    let wrote =
-        written.filter(|image| image.repository == resource.image).and_then(|image| image.tag.as_ref());
+    // A record of another image says nothing: spec.image was changed since.
+    let written = written.filter(|image| image.repository == resource.image);
+    let wrote = written.and_then(|image| image.tag.as_ref());
     let person_after_us = written.is_some() && standing.iter().any(|tag| tag.as_ref() != wrote);
     let current_floors: Vec<&Tag> = standing.iter().flatten().collect();
     let floors: Vec<&Tag> = match (resource.allow_downgrade, person_after_us) {
