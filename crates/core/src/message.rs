@@ -1,7 +1,8 @@
 //! The commit's message: for people in its subject and body, for ourselves in its trailers.
 //!
-//! The trailer `Image-GitOps: namespace/name image` is all the state there is: it tells the next pass what was last
-//! written for a resource, so that a person's change after it is seen and obeyed (see [`last_written`]).
+//! The trailer `Image-GitOps: namespace/name image file` is all the state there is: it tells the next pass what was last
+//! written for a resource, so that a person's change after it is seen and obeyed (see [`last_written`]). The file tells
+//! resources of the same name apart: several clusters often share a repository, each with a folder of its own.
 
 use crate::{
     image::{Digest, ImageRef},
@@ -10,7 +11,7 @@ use crate::{
 
 /// The subject where the resource gives none. The mark at its start is what CI workflows look for to not run again.
 pub const DEFAULT_SUBJECT: &str = "🤖 Auto-update image: {image}";
-/// The trailer that names the resource and the image that was written.
+/// The trailer that names the resource, the image that was written, and in which file.
 pub const TRAILER: &str = "Image-GitOps";
 
 /// A subject that cannot be used.
@@ -97,6 +98,8 @@ pub struct Written<'a> {
     pub old: Vec<&'a str>,
     /// The digest of the written tag, where the registry told it.
     pub digest: Option<&'a Digest>,
+    /// The file that changed; the first where there are several.
+    pub file: &'a str,
     /// Each `file:line` that changed.
     pub places: Vec<String>,
     /// The policy in words.
@@ -133,7 +136,8 @@ pub fn compose(subject: &SubjectTemplate, changes: &[Written<'_>], skip_checks: 
     }
     message.push_str("\n\n");
     for change in changes {
-        message.push_str(&format!("{TRAILER}: {} {}\n", change.resource, without_digest(change.image)));
+        let (resource, image, file) = (change.resource, without_digest(change.image), change.file);
+        message.push_str(&format!("{TRAILER}: {resource} {image} {file}\n"));
     }
     if skip_checks {
         message.push_str("skip-checks: true\n");
@@ -146,21 +150,25 @@ fn without_digest(image: &ImageRef) -> String {
     ImageRef { digest: None, ..image.clone() }.to_string()
 }
 
-/// What was last written for `resource`, read from the messages of commits, the newest first.
+/// What was last written for `resource` at or below `path`, read from the messages of commits, the newest first.
 ///
 /// Only the last paragraph of a message holds trailers, as for `git interpret-trailers`: a message that quotes one
 /// in its text (a revert's, say) is not taken for ours.
 pub fn last_written<'m>(
     messages: impl IntoIterator<Item = &'m str>,
     resource: &ResourceId,
+    path: &str,
 ) -> Option<ImageRef> {
     let resource = resource.to_string();
+    let is_below =
+        |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     messages.into_iter().find_map(|message| {
         let paragraph = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
         paragraph.lines().find_map(|line| {
             let value = line.strip_prefix(TRAILER)?.strip_prefix(": ")?;
-            let (named, image) = value.split_once(' ')?;
-            if named == resource { ImageRef::parse(image.trim()).ok() } else { None }
+            let (named, rest) = value.split_once(' ')?;
+            let (image, file) = rest.split_once(' ')?;
+            if named == resource && is_below(file) { ImageRef::parse(image).ok() } else { None }
         })
     })
 }
@@ -182,6 +190,7 @@ mod tests {
                 image,
                 old: vec!["ghcr.io/o/n:1"],
                 digest: None,
+                file: "kubevela/app.yaml",
                 places: vec!["kubevela/app.yaml:12".into()],
                 policy: "numerical, highest first".into(),
                 application: Some("app"),
@@ -201,8 +210,8 @@ mod tests {
              \n\
              ghcr.io/o/n:1 -> ghcr.io/o/m:7\n  file: kubevela/app.yaml:12\n  policy: numerical, highest first\n\
              \n\n\
-             Image-GitOps: dev/a ghcr.io/o/n:2\n\
-             Image-GitOps: dev/b ghcr.io/o/m:7\n\
+             Image-GitOps: dev/a ghcr.io/o/n:2 kubevela/app.yaml\n\
+             Image-GitOps: dev/b ghcr.io/o/m:7 kubevela/app.yaml\n\
              skip-checks: true\n"
         );
     }
@@ -212,7 +221,7 @@ mod tests {
         let newest = message(&[("a", "ghcr.io/o/n:3")], true);
         let oldest = message(&[("a", "ghcr.io/o/n:2"), ("b", "ghcr.io/o/m:7")], false);
         let log = ["Fix a typo\n", newest.as_str(), oldest.as_str(), ""];
-        let read = |name| last_written(log, &id(name)).map(|i| i.to_string());
+        let read = |name| last_written(log, &id(name), "kubevela").map(|i| i.to_string());
         assert_eq!(read("a").as_deref(), Some("ghcr.io/o/n:3"));
         assert_eq!(read("b").as_deref(), Some("ghcr.io/o/m:7"));
         assert_eq!(read("c"), None);
@@ -220,10 +229,27 @@ mod tests {
 
     #[test]
     fn a_quoted_trailer_is_not_ours() {
-        let quoting = "Revert the update\n\nImage-GitOps: dev/a ghcr.io/o/n:3\n\nIt broke the login page.\n";
-        assert_eq!(last_written([quoting], &id("a")), None);
-        assert_eq!(last_written(["x\n\nImage-GitOps: dev/ab ghcr.io/o/n:3\n"], &id("a")), None);
-        assert_eq!(last_written(["x\n\nImage-GitOps: dev/a not an image\n"], &id("a")), None);
+        let trailer = "Image-GitOps: dev/a ghcr.io/o/n:3 app.yaml";
+        let read =
+            |message: &str| last_written([message], &id("a"), "app.yaml").map(|image| image.to_string());
+        assert_eq!(read(&format!("x\n\n{trailer}\n")).as_deref(), Some("ghcr.io/o/n:3"));
+        assert_eq!(read(&format!("Revert the update\n\n{trailer}\n\nIt broke the login page.\n")), None);
+        for other in ["dev/ab ghcr.io/o/n:3 app.yaml", "dev/a a:b:c app.yaml", "dev/a ghcr.io/o/n:3", "dev/a"]
+        {
+            assert_eq!(read(&format!("x\n\nImage-GitOps: {other}\n")), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_resource_of_the_same_name_wrote_elsewhere_is_not_ours() {
+        let newest = "x\n\nImage-GitOps: dev/a ghcr.io/o/n:3 clusters/eu/my app.yaml\n";
+        let read = |path| last_written([newest], &id("a"), path).map(|image| image.to_string());
+        for path in ["clusters/eu/my app.yaml", "clusters/eu", "clusters"] {
+            assert_eq!(read(path).as_deref(), Some("ghcr.io/o/n:3"), "{path}");
+        }
+        for path in ["clusters/us", "clusters/eu/my", "clusters/e", "clusters/eu/my app.yaml/x"] {
+            assert_eq!(read(path), None, "{path}");
+        }
     }
 
     #[test]
@@ -239,6 +265,7 @@ mod tests {
             image: &image,
             old: vec![],
             digest: None,
+            file: "",
             places: vec![],
             policy: String::new(),
             application: None,

@@ -1,6 +1,6 @@
 //! Why each tag won or lost, with the same floors as a pass would use.
 
-use image_gitops_core::{decide, image::Tag, message};
+use image_gitops_core::{decide, image::Tag};
 use serde::Serialize;
 
 use super::{observe, place::Files};
@@ -78,7 +78,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
         }
         match &history {
             Some(Ok(history)) => {
-                let written = message::last_written(history.messages(), &resource.id);
+                let written = observe::last_written(history, job);
                 if let Some(tag) = written.filter(|w| w.repository == resource.image).and_then(|w| w.tag)
                     && !floors.iter().any(|(floor, _)| *floor == tag)
                 {

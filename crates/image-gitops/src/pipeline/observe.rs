@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use image_gitops_core::{
-    image::{Digest, Tag},
+    image::{Digest, ImageRef, Tag},
     message,
 };
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
@@ -111,11 +111,16 @@ pub(crate) async fn snapshot(group: &Group) -> Observed {
 /// Reads the branch's commits back to the last ones that we made for `jobs`, as far as [`FAR`].
 pub(crate) async fn history(group: &Group, snapshot: &Snapshot, jobs: &[&Job]) -> Result<History, Failure> {
     let near = group.remote.history(snapshot, NEAR).await?;
-    let all_found = jobs.iter().all(|job| message::last_written(near.messages(), &job.resource.id).is_some());
+    let all_found = jobs.iter().all(|job| last_written(&near, job).is_some());
     if near.complete || all_found {
         return Ok(near);
     }
     Ok(group.remote.history(snapshot, FAR).await?)
+}
+
+/// What our last commit wrote for a job.
+pub(crate) fn last_written(history: &History, job: &Job) -> Option<ImageRef> {
+    message::last_written(history.messages(), &job.resource.id, job.path.as_str())
 }
 
 /// The digest of a tag; `None` where the registry lists the tag but has nothing behind it.

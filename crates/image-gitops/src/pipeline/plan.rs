@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use image_gitops_core::{
     decide::{self, Decision, Outcome},
     image::{Digest, ImageRef, Tag},
-    message,
     yaml::Site,
 };
 use image_gitops_git::RepoPath;
@@ -164,7 +163,7 @@ async fn obey_history(group: &Group, tags: &Tags, observed: &Observed, jobs: &mu
     for (planned, tags) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.wants().is_some()) {
         match &history {
             Ok(history) => {
-                planned.written = message::last_written(history.messages(), &planned.job.resource.id);
+                planned.written = observe::last_written(history, planned.job);
                 planned.decide(tags);
             }
             Err(failure) => planned.decision = Err(failure.clone()),

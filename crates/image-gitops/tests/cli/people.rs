@@ -72,6 +72,29 @@ fn a_pinned_line_is_left_alone_until_the_comment_is_gone() {
 }
 
 #[test]
+fn clusters_that_share_a_repository_and_a_resources_name_do_not_hold_each_other_back() {
+    let scene = Scene::new();
+    let paths = ["clusters/eu/app.yaml", "clusters/us/app.yaml"];
+    for path in paths {
+        scene.commit(path, &scene.application(OLD), "Describe the application");
+    }
+    scene.tag(NEW);
+    for path in paths {
+        let before = scene.tip();
+        scene.write("policy.yaml", &scene.policy("back", "").replace(FILE, path));
+        scene.run("sync").is(0, &["updated backoffice-dev/back", path]);
+        scene.one_line_since(&before);
+    }
+    // And a person of one of the two is obeyed in that one.
+    let tip = scene.commit(paths[0], &scene.application(OLD), "Back, in Europe");
+    for (path, outcome) in paths.into_iter().zip(["held", "up to date"]) {
+        scene.write("policy.yaml", &scene.policy("back", "").replace(FILE, path));
+        scene.run("sync").is(0, &[outcome]);
+    }
+    assert_eq!(scene.tip(), tip);
+}
+
+#[test]
 fn a_suspended_resource_is_not_looked_at() {
     let scene = Scene::new();
     scene.tag(NEW);

@@ -22,7 +22,8 @@ fn a_newer_tag_becomes_one_commit_of_one_line() {
     assert_eq!(commit.subject, format!("🤖 Auto-update image: {}", scene.image(NEW)));
     assert_eq!(commit.author, "image-gitops <image-gitops@users.noreply.github.com>");
     assert!(commit.message.contains("digest: sha256:"), "{}", commit.message);
-    let trailers = format!("\n\n\nImage-GitOps: backoffice-dev/back {}\nskip-checks: true", scene.image(NEW));
+    let trailers =
+        format!("\n\n\nImage-GitOps: backoffice-dev/back {} {FILE}\nskip-checks: true", scene.image(NEW));
     assert!(commit.message.trim_end().ends_with(&trailers), "{}", commit.message);
 }
 
@@ -74,9 +75,12 @@ fn resources_of_one_branch_in_several_files_make_one_commit() {
     git::fsck(&scene.repository.path);
     let commit = &git::log(&scene.repository.path, "main")[0];
     assert_eq!(commit.subject, format!("🤖 Auto-update image: {} (+1)", scene.image(NEW)));
-    let trailer = |resource: &str| format!("Image-GitOps: {resource} {}\n", scene.image(NEW));
+    let trailer =
+        |resource: &str, file: &str| format!("Image-GitOps: {resource} {} {file}\n", scene.image(NEW));
     assert!(
-        commit.message.contains(&(trailer("backoffice-dev/back") + &trailer("front/web"))),
+        commit
+            .message
+            .contains(&(trailer("backoffice-dev/back", FILE) + &trailer("front/web", "kubevela/front.yaml"))),
         "{}",
         commit.message
     );
