@@ -21,9 +21,11 @@ use crate::{
 
 pub(crate) use explain::{Explanation, explain};
 
-/// How often a branch that moves under us is read again before we give up. Each turn is one more commit of somebody
-/// else landing between our read and our push, so a handful is plenty even on a busy branch.
-const ATTEMPTS: u32 = 8;
+/// How often a branch that moves under us is read again before we give up. Each turn means that somebody else's commit
+/// landed between our read and our push: as many writers can start at once and all land.
+const ATTEMPTS: u32 = 24;
+/// The longest pause before the branch is read again.
+const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 
 /// Whether the plan is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,5 +66,5 @@ pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
 
 /// A short random wait, longer with each attempt: writers that collided once should not do so in step.
 fn jitter(attempt: u32) -> Duration {
-    Duration::from_millis(fastrand::u64(20..=100 * u64::from(attempt)))
+    (Duration::from_millis(100) * attempt).min(LONGEST_PAUSE).mul_f64(0.2 + 0.8 * fastrand::f64())
 }

@@ -1,6 +1,7 @@
 //! What a pass came to, as data. [`text`] and [`json`] print it; nothing else knows how it looks.
 
 pub(crate) mod json;
+pub(crate) mod progress;
 pub(crate) mod text;
 
 mod failure;

@@ -12,7 +12,7 @@ use crate::{
     cli::Output,
     job::{Group, Job},
     pipeline::place::Files,
-    report::{Failure, chain, json, text},
+    report::{Failure, chain, json, progress, text},
 };
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -52,7 +52,9 @@ impl Check {
 
 /// Tries everything for every resource; fails if anything did.
 pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
-    let checks: Vec<Check> = join_all(groups.iter().map(check)).await.into_iter().flatten().collect();
+    let work = join_all(groups.iter().map(check));
+    let checks = progress::while_waiting("trying registries and branches", work).await;
+    let checks: Vec<Check> = checks.into_iter().flatten().collect();
     let mut out = anstream::stdout().lock();
     match output {
         Output::Json => json::pretty(&mut out, &serde_json::json!({ "checks": checks }))?,

@@ -10,7 +10,7 @@ use crate::{
     cli::Output,
     job::Group,
     pipeline::{self, Explanation},
-    report::{Status, json, text},
+    report::{Status, json, progress, text},
 };
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -19,8 +19,9 @@ const BOLD: Style = Style::new().bold();
 
 /// Explains every resource. Fails where something could not be read, after printing what could.
 pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
-    let explanations: Vec<Explanation> =
-        join_all(groups.iter().map(pipeline::explain)).await.into_iter().flatten().collect();
+    let work = join_all(groups.iter().map(pipeline::explain));
+    let explanations = progress::while_waiting("reading registries and branches", work).await;
+    let explanations: Vec<Explanation> = explanations.into_iter().flatten().collect();
     let mut out = anstream::stdout().lock();
     match output {
         Output::Json => json::pretty(&mut out, &serde_json::json!({ "resources": explanations }))?,

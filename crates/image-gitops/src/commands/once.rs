@@ -8,7 +8,7 @@ use crate::{
     cli::Output,
     job::Group,
     pipeline::{self, Mode},
-    report::{self, GroupReport, json, text},
+    report::{self, GroupReport, json, progress, text},
 };
 
 #[derive(Serialize)]
@@ -18,7 +18,8 @@ struct Document<'r> {
 
 /// Runs one pass over every branch, all at once, and prints them in the order of the files.
 pub(super) async fn run(groups: &[Group], mode: Mode, output: Output) -> Result<u8, CommandError> {
-    let reports = join_all(groups.iter().map(|group| pipeline::pass(group, mode))).await;
+    let passes = join_all(groups.iter().map(|group| pipeline::pass(group, mode)));
+    let reports = progress::while_waiting("reading registries and branches", passes).await;
     let mut out = anstream::stdout().lock();
     match output {
         Output::Json => json::pretty(&mut out, &Document { branches: &reports })?,

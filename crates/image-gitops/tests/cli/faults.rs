@@ -1,8 +1,11 @@
 //! What goes wrong on the way, and how it is told.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use image_gitops_tests::{
@@ -11,7 +14,7 @@ use image_gitops_tests::{
     registry_server::{Answer, Fault as RegistryFault, FrontOptions},
 };
 
-use crate::scene::{IMAGE, NEW, OLD, Scene};
+use crate::scene::{IMAGE, NEW, OLD, Scene, ran};
 
 #[test]
 fn a_branch_that_moved_is_read_again_and_both_commits_are_kept() {
@@ -39,6 +42,33 @@ fn a_person_who_updates_at_the_worst_moment_is_not_overruled() {
     });
     scene.run("sync").is(0, &["up to date"]);
     assert_eq!(git::log(&scene.repository.path, "main")[0].subject, "Update by hand");
+}
+
+#[test]
+fn twelve_writers_of_one_branch_all_land_with_a_commit_each() {
+    let scene = Scene::new();
+    scene.tag(NEW);
+    let names: Vec<String> = (0..12).map(|n| format!("app{n}")).collect();
+    for name in &names {
+        scene.commit(&format!("kubevela/{name}.yaml"), &scene.application(OLD), "Describe the application");
+        let policy = scene.policy(name, "").replace("backoffice-dev.yaml", &format!("{name}.yaml"));
+        scene.write(&format!("{name}.yaml"), &policy);
+    }
+    let start = |name: &String| {
+        let mut command = scene.command(&["sync", "-f", &format!("{name}.yaml")]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = names.iter().map(start).collect();
+    for child in children {
+        ran(child.wait_with_output().unwrap()).is(0, &["updated"]);
+    }
+    git::fsck(&scene.repository.path);
+    let ours = git::log(&scene.repository.path, "main");
+    assert_eq!(ours.iter().filter(|commit| commit.subject.contains("Auto-update image")).count(), 12);
+    for name in &names {
+        let file = git::show(&scene.repository.path, "main", &format!("kubevela/{name}.yaml"));
+        assert_eq!(String::from_utf8(file).unwrap(), scene.application(NEW), "{name}");
+    }
 }
 
 #[test]

@@ -151,3 +151,21 @@ fn completions_are_printed_for_each_shell() {
             .is(0, &["image-gitops", "explain"]);
     }
 }
+
+#[test]
+fn a_terminal_shows_what_is_waited_for_and_a_file_does_not() {
+    let scene = Scene::new();
+    let slow = || image_gitops_tests::git_server::Fault::Delay(std::time::Duration::from_millis(1200));
+    scene.server.once("info/refs", slow());
+    let piped = scene.run("plan").is(0, &["up to date"]);
+    assert!(!piped.err.contains("reading"), "{}", piped.err);
+    scene.server.once("info/refs", slow());
+    // `script` gives the program a terminal.
+    let command = format!("{} plan -f policy.yaml", env!("CARGO_BIN_EXE_image-gitops"));
+    let mut terminal = scene.command(&[]);
+    let folder = terminal.get_current_dir().unwrap().to_owned();
+    terminal = std::process::Command::new("script");
+    terminal.args(["-qec", &command, "/dev/null"]).current_dir(folder).stdin(Stdio::null());
+    ran(terminal.output().unwrap())
+        .is(0, &["reading registries and branches (0 s)", "\x1b[2K", "up to date"]);
+}
