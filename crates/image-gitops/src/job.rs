@@ -50,6 +50,8 @@ pub(crate) struct Group {
     pub(crate) branch: Branch,
     pub(crate) git_source: Source,
     pub(crate) jobs: Vec<Job>,
+    /// Held while a push is under way: who holds it knows that none is.
+    pub(crate) pushing: tokio::sync::Mutex<()>,
 }
 
 /// Two resources share a commit when they write the same branch with the same credential, and trust the same CA.
@@ -108,7 +110,8 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
                         .map_err(credential)?,
                 };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
-                groups.push((key, Group { remote, url, branch, git_source: found.source, jobs: vec![job] }));
+                let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());
+                groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `run`: a pass over every branch, again and again, until a signal ends it between two passes.
+//! `run`: a pass over every branch, again and again, until a signal ends it.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::{
 
 /// Keeps every branch up to date. Each has its own rhythm: the shortest interval of its resources, or `interval`.
 ///
-/// A signal does not cut a pass short: a push that was sent is waited for, so that its result is known and told.
+/// A signal ends it at once, but for a push that was sent: that one is waited for, so that its result is known and told.
 pub(super) async fn run(
     groups: Vec<Group>,
     interval: Option<Duration>,
@@ -51,7 +51,7 @@ pub(super) async fn run(
 }
 
 fn ended(stop: &watch::Sender<bool>, by: &str) {
-    tracing::info!(by, "ending after the passes under way");
+    tracing::info!(by, "ending");
     stop.send_replace(true);
 }
 
@@ -62,7 +62,11 @@ async fn keep(
     reports: mpsc::Sender<GroupReport>,
 ) {
     while !*stopped.borrow() {
-        let report = pipeline::pass(&group, Mode::Sync).await;
+        let report = tokio::select! {
+            biased;
+            report = pipeline::pass(&group, Mode::Sync) => report,
+            () = ended_outside_a_push(&group, stopped.clone()) => return,
+        };
         if reports.send(report).await.is_err() {
             return;
         }
@@ -73,6 +77,13 @@ async fn keep(
             _ = stopped.changed() => {}
         }
     }
+}
+
+/// Waits for the end of everything, and for the end of the push that is under way by then.
+async fn ended_outside_a_push(group: &Group, mut stopped: watch::Receiver<bool>) {
+    // An error says that nobody can stop us any more, which only happens when all has ended.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+    let _no_push = group.pushing.lock().await;
 }
 
 /// Prints what a pass came to, unless it is what the pass before came to as well.

@@ -22,6 +22,7 @@ pub(super) async fn push(
     let author = Identity::new(&git.author.name, &git.author.email)?;
     let committer = Identity::new(&git.committer.name, &git.committer.email)?;
     let commit = snapshot.commit(&edit.files, &author, &committer, now, &edit.message)?;
+    let _under_way = group.pushing.lock().await;
     let pushed = group.remote.push(commit).await?;
     tracing::info!(commit = %pushed.commit, "pushed");
     Ok(pushed)

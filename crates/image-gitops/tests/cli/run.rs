@@ -3,9 +3,11 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
-use image_gitops_tests::git;
+use image_gitops_tests::{git, registry_server::Fault};
 
 use crate::scene::{NEW, Scene};
 
@@ -31,6 +33,35 @@ fn a_signal_ends_it_cleanly_between_two_passes() {
     let (mut child, mut lines) = start(&scene, &[]);
     assert!(lines.any(|line| line.starts_with("commit ")), "no commit was made");
     assert_eq!(terminate(&mut child), 0);
+    scene.one_line_since(&before);
+}
+
+#[test]
+fn a_signal_ends_a_wait_for_a_server_at_once() {
+    let scene = Scene::new();
+    scene.front.on("tags/list", Fault::Hang);
+    let (mut child, mut lines) = start(&scene, &[]);
+    while scene.server.requests().is_empty() {
+        std::thread::sleep(Duration::from_millis(20)); // until the pass is under way
+    }
+    assert_eq!(terminate(&mut child), 0);
+    assert_eq!(lines.next(), None, "the pass was waited for, and told");
+}
+
+#[test]
+fn a_signal_does_not_cut_a_push() {
+    let scene = Scene::new();
+    scene.tag(NEW);
+    let before = scene.tip();
+    let (seen, wait) = mpsc::channel();
+    scene.server.before("POST /legolas49/back-dev-bfirstai/git-receive-pack", move || {
+        seen.send(()).unwrap();
+        std::thread::sleep(Duration::from_secs(2));
+    });
+    let (mut child, lines) = start(&scene, &[]);
+    wait.recv().unwrap();
+    assert_eq!(terminate(&mut child), 0);
+    assert!(lines.into_iter().any(|line| line.starts_with("commit ")), "the commit was not told");
     scene.one_line_since(&before);
 }
 
