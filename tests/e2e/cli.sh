@@ -106,6 +106,18 @@ say "A wrong token"
 token=wrong run 1 sync -f "$file"
 expect "hint:"
 
+say "A token that may read but not push"
+sed 's#^  interval: 2m#  registry: {secretRef: {name: nobody}}#' "$file" >"$work/anonymous.yaml"
+cat >"$work/secret.yaml" <<'Y'
+apiVersion: v1
+kind: Secret
+metadata: {name: github-write-secret, namespace: backoffice-dev}
+stringData: {token: wrong}
+Y
+token='' run 1 check -f "$work/anonymous.yaml" "$work/secret.yaml"
+expect "FAIL backoffice-dev/backoffice-dev-back push"
+expect "the token is wrong or has expired"
+
 say "A missing branch"
 run 1 sync -f "$(policy nowhere)"
 expect "nowhere"
