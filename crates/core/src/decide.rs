@@ -3,6 +3,8 @@
 //! Git alone decides. The tag in the file is the floor; where a person changed it after our last commit, what we
 //! wrote then is a floor too, so that a revert is obeyed until something strictly newer appears.
 
+use std::cmp::Ordering;
+
 use crate::{
     image::{Digest, ImageError, ImageRef, Repository, Tag},
     resource::Resource,
@@ -188,27 +190,31 @@ pub fn decide(
         let current = tag.as_ref().map_or_else(|| "an image without a tag".to_owned(), ToString::to_string);
         return decided(Outcome::Hold(Hold::PersonChose { wrote: wrote.clone(), current }));
     }
-    if selection.candidates() == 0 {
+    let Some(best) = &selection.best else {
         return Err(Refusal::NoMatch {
             image: resource.image.clone(),
             total: selection.total,
             policy: rules.policy.to_string(),
         });
-    }
-    match &selection.newest {
-        Some(tag)
-            if standing.iter().flatten().any(|now| rules.compare(tag, now).is_some_and(|o| o.is_eq())) =>
-        {
-            // Only without floors (downgrades allowed): the best tag is the one that stands there already.
-            decided(Outcome::UpToDate)
+    };
+    // Several places may hold several tags. One that the rules cannot place is behind whatever they like best.
+    let against = |now: &Option<Tag>| {
+        now.as_ref().and_then(|now| rules.compare(best, now)).unwrap_or(Ordering::Greater)
+    };
+    let behind = standing.iter().any(|now| against(now).is_gt());
+    let floor_above = floors.iter().any(|floor| rules.compare(best, floor).is_some_and(|o| o.is_lt()));
+    match wrote {
+        // Only without floors (downgrades allowed) does it stand there already.
+        _ if selection.newest.is_some() => decided(match standing.iter().all(|now| against(now).is_eq()) {
+            true => Outcome::UpToDate,
+            false => Outcome::Update(best.clone()),
+        }),
+        Some(wrote) if person_after_us && behind => {
+            decided(Outcome::Hold(Hold::Reverted { wrote: wrote.clone() }))
         }
-        Some(tag) => decided(Outcome::Update(tag.clone())),
-        None => match wrote {
-            Some(wrote) if person_after_us && rules.select(tags, &current_floors).newest.is_some() => {
-                decided(Outcome::Hold(Hold::Reverted { wrote: wrote.clone() }))
-            }
-            _ => decided(Outcome::UpToDate),
-        },
+        // Some places are there already: the others follow.
+        _ if behind && !person_after_us && !floor_above => decided(Outcome::Update(best.clone())),
+        _ => decided(Outcome::UpToDate),
     }
 }
 
