@@ -148,16 +148,10 @@ pub fn decide(
     }
 
     let rules = &resource.rules;
-    // A record of another image says nothing: spec.image was changed since.
-    let written = written.filter(|image| image.repository == resource.image);
+    let written = of_this_image(resource, written);
     let wrote = written.and_then(|image| image.tag.as_ref());
-    let person_after_us = written.is_some() && standing.iter().any(|tag| tag.as_ref() != wrote);
-    let current_floors: Vec<&Tag> = standing.iter().flatten().collect();
-    let floors: Vec<&Tag> = match (resource.allow_downgrade, person_after_us) {
-        (true, false) => Vec::new(),
-        (_, true) => current_floors.iter().copied().chain(wrote).collect(),
-        (false, false) => current_floors.clone(),
-    };
+    let person_after_us = is_changed(&standing, written);
+    let floors = floors(resource, &standing, written);
     let selection = rules.select(tags, &floors);
     let decided = |outcome| {
         let mut notes = Vec::new();
@@ -216,6 +210,36 @@ pub fn decide(
         _ if behind && !person_after_us && !floor_above => decided(Outcome::Update(best.clone())),
         _ => decided(Outcome::UpToDate),
     }
+}
+
+/// The tags that no choice may go below: those that stand in the file, and what we wrote where a person changed it.
+///
+/// `standing` is what [`standing`] found, `written` as for [`decide`]. Where downgrades are allowed there are none,
+/// but a person's change is obeyed there too.
+pub fn floors<'t>(
+    resource: &Resource,
+    standing: &'t [Option<Tag>],
+    written: Option<&'t ImageRef>,
+) -> Vec<&'t Tag> {
+    let written = of_this_image(resource, written);
+    let current = standing.iter().flatten();
+    let wrote = written.and_then(|image| image.tag.as_ref());
+    let wrote = wrote.filter(|wrote| !current.clone().any(|tag| tag == *wrote));
+    match (resource.allow_downgrade, is_changed(standing, written)) {
+        (true, false) => Vec::new(),
+        (_, true) => current.chain(wrote).collect(),
+        (false, false) => current.collect(),
+    }
+}
+
+/// A record of another image says nothing: spec.image was changed since.
+fn of_this_image<'t>(resource: &Resource, written: Option<&'t ImageRef>) -> Option<&'t ImageRef> {
+    written.filter(|image| image.repository == resource.image)
+}
+
+/// Whether something else stands in the file than what we wrote.
+fn is_changed(standing: &[Option<Tag>], written: Option<&ImageRef>) -> bool {
+    written.is_some_and(|wrote| standing.iter().any(|tag| *tag != wrote.tag))
 }
 
 /// The distinct tags that stand at `sites`; `None` for an image without one. Pinned places count only where all are.

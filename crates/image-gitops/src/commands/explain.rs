@@ -53,6 +53,9 @@ fn print(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
     for floor in &explanation.floors {
         writeln!(out, "  floor: {} ({})", floor.tag, floor.from)?;
     }
+    if let Some(held) = &explanation.held {
+        writeln!(out, "  held: {held}")?;
+    }
     let width = explanation.tags.iter().map(|verdict| verdict.tag.len()).max().unwrap_or_default();
     for verdict in &explanation.tags {
         let (mark, style) = if verdict.chosen { ('*', GREEN) } else { (' ', DIM) };

@@ -1,6 +1,10 @@
 //! Why each tag won or lost, with the same floors as a pass would use.
 
-use image_gitops_core::{decide, image::Tag};
+use image_gitops_core::{
+    decide::{self, Decision, Outcome},
+    image::Tag,
+    yaml::Site,
+};
 use serde::Serialize;
 
 use super::{observe, place::Files};
@@ -19,6 +23,9 @@ pub(crate) struct Explanation {
     pub(crate) policy: String,
     /// The tags that no choice may go below, with where each comes from.
     pub(crate) floors: Vec<Floor>,
+    /// Why nothing is written, whatever the tags say: a person decided so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<String>,
     pub(crate) tags: Vec<TagVerdict>,
     /// What could not be read.
     pub(crate) problems: Vec<Problem>,
@@ -62,46 +69,54 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     for (job, tags) in jobs.into_iter().zip(tags) {
         let resource = &job.resource;
         let mut failures = Vec::new();
-        let mut floors: Vec<(Tag, &'static str)> = Vec::new();
         let places = match (observed.failures.get(&job.path), files.as_mut()) {
+            _ if resource.suspend => Err(Failure::Suspended),
             (Some(failure), _) => Err(failure.clone()),
             (None, Some(files)) => files.places(job),
-            (None, None) => Err(Failure::Suspended),
+            (None, None) => Ok(Vec::new()),
         };
-        let standing = places.and_then(|places| {
-            let sites: Vec<_> = places.into_iter().map(|place| place.site).collect();
-            Ok(decide::standing(resource, &sites)?)
-        });
-        match standing {
-            Ok(tags) => floors.extend(tags.into_iter().flatten().map(|tag| (tag, "the file in Git"))),
-            Err(failure) => failures.push(failure),
-        }
-        match &history {
-            Some(Ok(history)) => {
-                let written = observe::last_written(history, job);
-                if let Some(tag) = written.filter(|w| w.repository == resource.image).and_then(|w| w.tag)
-                    && !floors.iter().any(|(floor, _)| *floor == tag)
-                {
-                    floors.push((tag, "our last commit, which a person changed"));
-                }
+        let sites: Vec<Site> = match places {
+            Ok(places) => places.into_iter().map(|place| place.site).collect(),
+            Err(failure) => {
+                failures.push(failure);
+                Vec::new()
             }
-            Some(Err(failure)) => failures.push(failure.clone()),
-            None => {}
-        }
-        if resource.allow_downgrade {
-            floors.clear();
-        }
+        };
+        let standing = match decide::standing(resource, &sites) {
+            Ok(standing) => standing,
+            Err(refusal) => {
+                failures.extend(Some(Failure::from(refusal)).filter(|_| !sites.is_empty()));
+                Vec::new()
+            }
+        };
+        let written = match &history {
+            Some(Ok(history)) => observe::last_written(history, job),
+            Some(Err(failure)) => {
+                failures.push(failure.clone());
+                None
+            }
+            None => None,
+        };
         let tags = tags.unwrap_or_else(|failure| {
             failures.push(failure);
             Default::default()
         });
-        let floor_tags: Vec<&Tag> = floors.iter().map(|(tag, _)| tag).collect();
-        let verdicts = resource.rules.explain(&tags.tags, &floor_tags);
+        let floors = decide::floors(resource, &standing, written.as_ref());
+        let from = |floor: &Tag| match standing.iter().flatten().any(|tag| tag == floor) {
+            true => "the file in Git",
+            false => "our last commit, which a person changed",
+        };
+        let held = match decide::decide(resource, &tags.tags, &sites, written.as_ref()) {
+            Ok(Decision { outcome: Outcome::Hold(hold), .. }) => Some(hold.to_string()),
+            _ => None,
+        };
+        let verdicts = resource.rules.explain(&tags.tags, &floors);
         explanations.push(Explanation {
             resource: resource.id.to_string(),
             image: resource.image.to_string(),
             policy: resource.rules.policy.to_string(),
-            floors: floors.iter().map(|(tag, from)| Floor { tag: tag.to_string(), from }).collect(),
+            floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
+            held,
             tags: verdicts
                 .into_iter()
                 .map(|verdict| TagVerdict {

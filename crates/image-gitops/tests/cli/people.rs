@@ -38,6 +38,27 @@ fn a_revert_is_obeyed_until_something_newer_than_what_was_reverted() {
 }
 
 #[test]
+fn explain_says_what_holds_a_resource_back() {
+    let (scene, _) = reverted();
+    scene.run("explain").is(0, &["held: a person went back", &format!("floor: {NEW} (our last commit")]);
+    // Where downgrades are allowed a person is obeyed all the same, and the floors say so.
+    let downgrade = scene.policy("back", "").replace("order: desc", "order: desc, allowDowngrade: true");
+    scene.write("policy.yaml", &downgrade);
+    scene.run("explain").is(0, &["held: a person went back", &format!("floor: {NEW} (our last commit")]);
+    let pinned = scene.application(OLD).replace("# kept up to date", "# image-gitops: pinned");
+    scene.commit(FILE, &pinned, "Pin");
+    scene.run("explain").is(0, &["held: pinned by the comment"]);
+}
+
+#[test]
+fn explain_passes_over_what_is_suspended_as_a_pass_does() {
+    let scene = Scene::new();
+    let other = scene.policy("other", "  suspend: true\n").replace("kubevela/", "elsewhere/");
+    scene.write("policy.yaml", &format!("{}---\n{other}", scene.policy("back", "")));
+    scene.run("explain").is(0, &["spec.suspend is true", &format!("floor: {OLD}")]);
+}
+
+#[test]
 fn a_revert_is_obeyed_behind_a_hundred_commits_of_other_people() {
     let (scene, _) = reverted();
     for n in 0..100 {
