@@ -10,12 +10,12 @@ use std::{io, process::ExitCode};
 use clap::CommandFactory as _;
 
 use crate::{
-    cli::{Cli, Command, Files},
+    cli::{Cli, Command, Files, Output},
     credentials::{Ambient, CredentialError},
     input::{Input, InputError},
     job::{self, Group, JobError},
     pipeline::Mode,
-    report::{chain, text},
+    report::{chain, json, text},
 };
 
 /// Why a command ended before its work began, or could not tell what it did.
@@ -53,6 +53,7 @@ impl CommandError {
 
 /// Runs the command and gives its exit code. Errors are printed.
 pub(crate) fn run(cli: Cli) -> ExitCode {
+    let output = cli.output;
     let result = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2) // waiting for two servers is all there is to do
         .enable_all()
@@ -61,14 +62,29 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         .and_then(|runtime| runtime.block_on(dispatch(cli)));
     match result {
         Ok(code) => ExitCode::from(code),
-        // A reader that closed the pipe (`image-gitops explain | head`) has seen enough.
+        // `image-gitops run | head`: nobody reads on.
         Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            let mut err = anstream::stderr();
-            // Nothing is left to report to when standard error itself is gone.
-            let _ = text::error(&mut err, &error.to_string(), &chain(&error), error.hint().as_deref());
+            let (message, causes, hint) = (error.to_string(), chain(&error), error.hint());
+            // Nothing is left to report to when standard output or error itself is gone.
+            let _ = match output {
+                Output::Text => text::error(&mut anstream::stderr(), &message, &causes, hint.as_deref()),
+                Output::Json => {
+                    let error = serde_json::json!({ "message": message, "causes": causes, "hint": hint });
+                    json::line(&mut io::stdout(), &serde_json::json!({ "error": error }))
+                }
+            };
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The code to end with once everything is printed. A reader that closed the pipe (`image-gitops explain | head`) has seen
+/// enough: the outcome stays what it is.
+fn ended(printed: io::Result<()>, code: u8) -> Result<u8, CommandError> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(code),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `check`: tries each access that a pass needs, writes nothing, and says what to mend.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use futures_util::future::join_all;
@@ -55,31 +55,25 @@ pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandE
     let work = join_all(groups.iter().map(check));
     let checks = progress::while_waiting("trying registries and branches", work).await;
     let checks: Vec<Check> = checks.into_iter().flatten().collect();
+    super::ended(print(&checks, output), u8::from(checks.iter().any(|check| !check.ok)))
+}
+
+fn print(checks: &[Check], output: Output) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    match output {
-        Output::Json => json::pretty(&mut out, &serde_json::json!({ "checks": checks }))?,
-        Output::Text => {
-            for check in &checks {
-                if check.ok {
-                    writeln!(
-                        out,
-                        "{GREEN}ok{GREEN:#}   {} {}: {}",
-                        check.resource, check.name, check.message
-                    )?;
-                } else {
-                    writeln!(out, "{RED}FAIL{RED:#} {} {}", check.resource, check.name)?;
-                    out.flush()?;
-                    text::error(
-                        &mut anstream::stderr().lock(),
-                        &check.message,
-                        &check.causes,
-                        check.hint.as_deref(),
-                    )?;
-                }
-            }
+    if output == Output::Json {
+        return json::pretty(&mut out, &serde_json::json!({ "checks": checks }));
+    }
+    for check in checks {
+        if check.ok {
+            writeln!(out, "{GREEN}ok{GREEN:#}   {} {}: {}", check.resource, check.name, check.message)?;
+        } else {
+            writeln!(out, "{RED}FAIL{RED:#} {} {}", check.resource, check.name)?;
+            out.flush()?;
+            let mut err = anstream::stderr().lock();
+            text::error(&mut err, &check.message, &check.causes, check.hint.as_deref())?;
         }
     }
-    Ok(u8::from(checks.iter().any(|check| !check.ok)))
+    Ok(())
 }
 
 async fn check(group: &Group) -> Vec<Check> {

@@ -22,29 +22,27 @@ pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandE
     let work = join_all(groups.iter().map(pipeline::explain));
     let explanations = progress::while_waiting("reading registries and branches", work).await;
     let explanations: Vec<Explanation> = explanations.into_iter().flatten().collect();
+    let failed = explanations.iter().filter_map(|e| e.failure.as_ref()).any(|f| f.status() == Status::Failed);
+    super::ended(print_all(&explanations, output), u8::from(failed))
+}
+
+fn print_all(explanations: &[Explanation], output: Output) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
-    match output {
-        Output::Json => json::pretty(&mut out, &serde_json::json!({ "resources": explanations }))?,
-        Output::Text => {
-            for (index, explanation) in explanations.iter().enumerate() {
-                if index > 0 {
-                    writeln!(out)?;
-                }
-                print(&mut out, explanation)?;
-                out.flush()?;
-                for problem in &explanation.problems {
-                    text::error(
-                        &mut anstream::stderr().lock(),
-                        &problem.message,
-                        &problem.causes,
-                        problem.hint.as_deref(),
-                    )?;
-                }
-            }
+    if output == Output::Json {
+        return json::pretty(&mut out, &serde_json::json!({ "resources": explanations }));
+    }
+    for (index, explanation) in explanations.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        print(&mut out, explanation)?;
+        out.flush()?;
+        for problem in &explanation.problems {
+            let mut err = anstream::stderr().lock();
+            text::error(&mut err, &problem.message, &problem.causes, problem.hint.as_deref())?;
         }
     }
-    let failed = explanations.iter().filter_map(|e| e.failure.as_ref()).any(|f| f.status() == Status::Failed);
-    Ok(u8::from(failed))
+    Ok(())
 }
 
 fn print(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {

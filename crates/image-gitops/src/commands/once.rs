@@ -1,5 +1,7 @@
 //! `plan` and `sync`: one pass over every branch.
 
+use std::io;
+
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -20,15 +22,16 @@ struct Document<'r> {
 pub(super) async fn run(groups: &[Group], mode: Mode, output: Output) -> Result<u8, CommandError> {
     let passes = join_all(groups.iter().map(|group| pipeline::pass(group, mode)));
     let reports = progress::while_waiting("reading registries and branches", passes).await;
+    super::ended(print(&reports, mode, output), report::exit_code(&reports))
+}
+
+fn print(reports: &[GroupReport], mode: Mode, output: Output) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match output {
-        Output::Json => json::pretty(&mut out, &Document { branches: &reports })?,
+        Output::Json => json::pretty(&mut out, &Document { branches: reports }),
         Output::Text => {
             let mut err = anstream::stderr().lock();
-            for report in &reports {
-                text::group(&mut out, &mut err, report, mode == Mode::Plan)?;
-            }
+            reports.iter().try_for_each(|report| text::group(&mut out, &mut err, report, mode == Mode::Plan))
         }
     }
-    Ok(report::exit_code(&reports))
 }

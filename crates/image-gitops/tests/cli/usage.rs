@@ -144,6 +144,30 @@ fn output_that_goes_to_a_file_has_no_colours_unless_they_are_asked_for() {
 }
 
 #[test]
+fn programs_are_told_in_json_why_nothing_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = ran(program(folder.path(), &["sync", "-f", "no.yaml", "--output", "json"]).output().unwrap());
+    let error = &ran.json()["error"];
+    assert_eq!((ran.code, error["message"].as_str()), (2, Some("cannot read no.yaml")));
+    assert!(error["hint"].is_string() && error["causes"][0].is_string(), "{error}");
+}
+
+#[test]
+fn the_exit_code_stays_what_it_is_when_nobody_reads_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.yaml"), GOOD.replace("https://github.com/o/n", "/no/folder"))
+        .unwrap();
+    for (command, output) in [("plan", "text"), ("sync", "json"), ("explain", "text"), ("check", "json")] {
+        let arguments = [command, "-f", "policy.yaml", "--output", output];
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut program = program(folder.path(), &arguments);
+        let status = program.stdout(writer).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{arguments:?}");
+    }
+}
+
+#[test]
 fn completions_are_printed_for_each_shell() {
     let folder = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
