@@ -1,5 +1,9 @@
 //! Resources with their clients: everything that can be wrong before the first request is found here.
 
+mod listing;
+
+use std::sync::Arc;
+
 use image_gitops_core::resource::{Resource, ResourceId};
 use image_gitops_git::{
     Access as GitAccess, Branch, GitError, Limits as GitLimits, Remote, RemoteUrl, RepoPath,
@@ -10,6 +14,8 @@ use crate::{
     credentials::{self, Ambient, CredentialError, Source},
     input::Input,
 };
+
+pub(crate) use listing::Listing;
 
 /// A resource that cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) resource: Resource,
     pub(crate) path: RepoPath,
     pub(crate) registry: Registry,
+    /// The list of the image's tags, shared by all jobs of the same image and access.
+    pub(crate) listing: Arc<Listing>,
     pub(crate) registry_source: Source,
 }
 
@@ -63,6 +71,7 @@ type RegistryKey = (String, Source, Option<ResourceId>, bool);
 pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, JobError> {
     let mut groups: Vec<(GroupKey, Group)> = Vec::new();
     let mut registries: Vec<(RegistryKey, Registry)> = Vec::new();
+    let mut listings: Vec<Arc<Listing>> = Vec::new();
     for resource in &input.resources {
         let git = |error| JobError::Git(resource.id.clone(), error);
         let credential = |error| JobError::Credential(resource.id.clone(), error);
@@ -98,9 +107,19 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
             }
         };
 
+        let listing = match listings.iter().find(|listing| listing.is_of(&registry, &resource.image)) {
+            Some(listing) => listing.clone(),
+            None => {
+                let listing = Arc::new(Listing::new(registry.clone(), resource.image.clone()));
+                listings.push(listing.clone());
+                listing
+            }
+        };
+
         let key: GroupKey =
             (url.to_string(), branch.to_string(), found.source.clone(), ca_id(&resource.git.ca_secret));
-        let job = Job { resource: resource.clone(), path, registry, registry_source: for_registry.source };
+        let registry_source = for_registry.source;
+        let job = Job { resource: resource.clone(), path, registry, listing, registry_source };
         match groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.jobs.push(job),
             None => {

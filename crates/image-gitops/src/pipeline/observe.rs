@@ -1,6 +1,6 @@
 //! The first phase of I/O: the registry's tags and the branch's files. Nothing is decided here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use image_gitops_core::{
     image::{Digest, ImageRef, Tag},
@@ -25,23 +25,22 @@ pub(crate) type Tags = Vec<Result<TagList, Failure>>;
 /// Lists the tags of every job's image, all at once; jobs of the same image and credential share one listing.
 pub(crate) async fn tags(group: &Group) -> Tags {
     let first_alike = |job: &Job| {
-        group.jobs.iter().position(|other| {
-            other.resource.image == job.resource.image
-                && other.registry == job.registry
-                && !other.resource.suspend
-        })
+        group
+            .jobs
+            .iter()
+            .position(|other| Arc::ptr_eq(&other.listing, &job.listing) && !other.resource.suspend)
     };
     let mut listings = tokio::task::JoinSet::new();
     for (index, job) in group.jobs.iter().enumerate() {
         if !job.resource.suspend && first_alike(job) == Some(index) {
-            let (registry, image) = (job.registry.clone(), job.resource.image.clone());
-            listings.spawn(async move { (index, registry.tags(&image).await) });
+            let listing = job.listing.clone();
+            listings.spawn(async move { (index, listing.tags().await) });
         }
     }
     let mut lists: BTreeMap<usize, Result<TagList, Failure>> = BTreeMap::new();
     while let Some(done) = listings.join_next().await {
         if let Ok((index, list)) = done {
-            lists.insert(index, list.map_err(Failure::from));
+            lists.insert(index, list);
         }
     }
     group

@@ -96,6 +96,9 @@ fn two_repositories_get_a_commit_each() {
     let second = scene.policy("other", "").replace(&scene.repository.url, &other.url);
     scene.write("policy.yaml", &format!("{}---\n{second}", scene.policy("back", "")));
     scene.run("sync").is(0, &["updated backoffice-dev/back", "updated backoffice-dev/other"]);
+    // But the image that they share is listed once.
+    let requests = scene.front.requests();
+    assert_eq!(requests.iter().filter(|r| r.line.contains("tags/list") && r.status == 200).count(), 1);
     for repository in [&scene.repository, &other] {
         git::fsck(&repository.path);
         assert_eq!(git::log(&repository.path, "main").len(), 2);
