@@ -64,8 +64,8 @@ pub enum Hold {
 /// What else a person should know about a decision.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
-    /// The registry does not list the file's tag any more.
-    #[error("the registry does not list the current tag {0} any more")]
+    /// The registry does not list the file's tag: deleted there, or never pushed.
+    #[error("the registry does not list the current tag {0}")]
     CurrentGone(Tag),
     /// Some tags pass the filter but are no numbers or versions.
     #[error("{0} tags pass the filter but cannot be compared; `image-gitops explain` lists them")]

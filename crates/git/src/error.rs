@@ -202,7 +202,7 @@ pub enum GitError {
         now: Option<ObjectId>,
     },
     /// Somebody else is writing the branch at this moment, and it has not moved yet.
-    #[error("cannot push to {branch} of {url}: the server could not lock it: {reason}")]
+    #[error("cannot push to {branch} of {url}: somebody else is writing it: {reason}")]
     Locked {
         /// The repository.
         url: String,
@@ -308,7 +308,7 @@ impl GitError {
             Self::Url { hint, .. } => hint,
             Self::Disk { hint, .. } => hint,
             Self::Settings { .. } => {
-                "caSecretRef must name a Secret whose ca.crt is PEM; a credential is a user and a password, or a token"
+                "caSecretRef must name a Secret whose ca.crt is PEM; on a machine without certificates of its own set SSL_CERT_FILE; a credential is a user and a password, or a token"
             }
             Self::Unreachable { outage: Outage::Untrusted, .. } => {
                 "name the authority that signed the certificate: caSecretRef, a Secret with ca.crt"
@@ -335,6 +335,10 @@ impl GitError {
             Self::EmptyRepository { .. } => "push a first commit with the file",
             Self::PathNotFound { .. } => "set spec.git.path to a path from the root of the repository",
             Self::PathKind { kind: "a folder", .. } => "name a file in it",
+            Self::PathKind { kind: "a file", .. } => "leave out what follows it in spec.git.path",
+            Self::Unsupported { .. } => {
+                "use a repository that git clones over HTTPS with SHA-1 object names, which is the default"
+            }
             Self::PathKind { kind: "a symbolic link", .. } => "name the file that the link leads to",
             Self::PathKind { kind: "a submodule", .. } => "point spec.git at the submodule's own repository",
             Self::EmptyFolder { .. } => "set spec.git.path to a folder with *.yaml or *.yml files",

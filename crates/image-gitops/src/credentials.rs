@@ -29,6 +29,9 @@ pub(crate) enum CredentialError {
 impl CredentialError {
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::Secret(_, SecretError::NoCa { .. }) => {
+                "put the certificate, as PEM, under the key ca.crt".into()
+            }
             Self::Secret(..) => "a Secret holds token, or username and password, or .dockerconfigjson".into(),
             Self::DockerConfig(..) => {
                 "run `docker login` again, or set DOCKER_CONFIG to another folder".into()

@@ -173,7 +173,13 @@ impl RegistryError {
     /// What the user can do, as a sentence in the imperative, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Settings { .. } | Self::Unavailable { .. } | Self::Protocol { .. } => None,
+            Self::Protocol { .. } => None,
+            Self::Settings { .. } => Some(
+                "check the host in spec.image, and that caSecretRef's ca.crt is PEM; on a machine without certificates \
+                 of its own set SSL_CERT_FILE"
+                    .into(),
+            ),
+            Self::Unavailable { host, .. } => Some(format!("wait, and look at the status page of {host}")),
             Self::NotFound { .. } => Some(
                 "check the spelling of the image and that it was pushed; some registries say the same of what is \
                  private: then give a credential (registry.secretRef)"
@@ -184,7 +190,7 @@ impl RegistryError {
                 "give a credential (registry.secretRef): Docker Hub allows more to those who log in".into(),
             ),
             Self::Throttled { .. } => {
-                Some("it is tried again later; a longer interval asks less often".into())
+                Some("wait that long; a longer spec.interval asks less often".into())
             }
             Self::Unreachable { host, outage, .. } => outage_hint(host, *outage),
             Self::NotARegistry { host, .. } => {
@@ -229,7 +235,9 @@ fn outage_hint(host: &str, outage: Outage) -> Option<String> {
             Some(format!("check the names and dates of {host}'s certificate, and this machine's clock"))
         }
         Outage::Tls => Some(format!("if {host} speaks plain HTTP, say so (registry.insecure: true)")),
-        Outage::Broken | Outage::Timeout => None,
+        Outage::Broken | Outage::Timeout => {
+            Some(format!("try again; if it stays, check the way to {host}: a proxy or a firewall cuts it"))
+        }
     }
 }
 

@@ -199,8 +199,14 @@ fn listed(start: &str, found: &[String]) -> String {
 }
 
 /// Asks for the name of `found` that is likely meant by `wanted`, before `otherwise`.
+///
+/// Applications are shown as `namespace/name`: the part that is compared is the one that was asked for.
 fn nearest(wanted: &str, found: &[String], otherwise: &str) -> String {
-    let near = found.iter().map(|name| (distance(wanted, name), name)).min();
+    let comparable = |name: &str| match (wanted.contains('/'), name.rsplit_once('/')) {
+        (false, Some((_, last))) => distance(wanted, last),
+        _ => distance(wanted, name),
+    };
+    let near = found.iter().map(|name| (comparable(name), name)).min();
     match near {
         Some((edits, name)) if edits < wanted.len().min(3 + wanted.len() / 4) => {
             format!("did you mean {name}? {otherwise}")
@@ -260,6 +266,8 @@ mod tests {
         assert_eq!(distance("image", "imaeg-x"), 3);
         let found = ["front".to_owned(), "back".to_owned()];
         assert!(nearest("bakc", &found, "check it").starts_with("did you mean back?"));
+        let applications = ["shop/backoffice-dev".to_owned()];
+        assert!(nearest("backofice-dev", &applications, "").starts_with("did you mean shop/backoffice-dev?"));
         assert_eq!(nearest("b", &found, "check it"), "check it");
         assert_eq!(nearest("worker", &found, "check it"), "check it");
     }

@@ -4,14 +4,16 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use futures_util::future::join_all;
+use image_gitops_core::decide::{self, Outcome};
 use image_gitops_git::Want;
+use image_gitops_registry::TagList;
 use serde::Serialize;
 
 use super::CommandError;
 use crate::{
     cli::Output,
     job::{Group, Job},
-    pipeline::place::Files,
+    pipeline::place::{Files, Place},
     report::{Failure, chain, json, progress, text},
 };
 
@@ -81,8 +83,20 @@ async fn check(group: &Group) -> Vec<Check> {
     let mut checks = Vec::new();
     for job in &group.jobs {
         let resource = job.resource.id.to_string();
-        checks.push(Check::new(&resource, "registry", registry(job).await));
-        checks.push(Check::new(&resource, "file", file(group, job).await));
+        let (tags, places) = tokio::join!(tags(job), places(group, job));
+        checks.push(Check::new(
+            &resource,
+            "registry",
+            tags.as_ref().map(|list| listed(job, list)).map_err(Clone::clone),
+        ));
+        checks.push(Check::new(
+            &resource,
+            "file",
+            places.as_ref().map(|places| shown(places)).map_err(Clone::clone),
+        ));
+        if let (Ok(list), Ok(places)) = (tags, places) {
+            checks.push(Check::new(&resource, "policy", decided(job, &list, places)));
+        }
     }
     let resources: Vec<String> = group.jobs.iter().map(|job| job.resource.id.to_string()).collect();
     let push = push.map_err(Failure::from).map(|()| {
@@ -95,22 +109,35 @@ async fn check(group: &Group) -> Vec<Check> {
     checks
 }
 
-async fn registry(job: &Job) -> Result<String, Failure> {
-    let list = job.registry.tags(&job.resource.image).await?;
-    let selection = job.resource.rules.select(&list.tags, &[]);
-    let newest = selection.newest.map_or_else(|| "none".to_owned(), |tag| tag.to_string());
-    Ok(format!(
-        "{} lists {} tags, {} allowed, the first of them {newest}; read with {}",
-        job.resource.image, selection.total, selection.matched, job.registry_source
-    ))
+async fn tags(job: &Job) -> Result<TagList, Failure> {
+    Ok(job.registry.tags(&job.resource.image).await?)
 }
 
-async fn file(group: &Group, job: &Job) -> Result<String, Failure> {
+async fn places(group: &Group, job: &Job) -> Result<Vec<Place>, Failure> {
     let snapshot = group.remote.snapshot(&group.branch, &[Want::Either(job.path.clone())]).await?;
-    let places = Files::new(&snapshot).places(job)?;
+    Files::new(&snapshot).places(job)
+}
+
+fn listed(job: &Job, list: &TagList) -> String {
+    format!("{} lists {} tags; read with {}", job.resource.image, list.tags.len(), job.registry_source)
+}
+
+fn shown(places: &[Place]) -> String {
     let values: Vec<String> = places
         .iter()
         .map(|place| format!("{}:{} {}", place.path, place.site.line, place.site.value))
         .collect();
-    Ok(format!("{} ({} transfer)", values.join(", "), snapshot.transfer))
+    values.join(", ")
+}
+
+/// What a pass would decide, but for what people did before: that takes the branch's history.
+fn decided(job: &Job, list: &TagList, places: Vec<Place>) -> Result<String, Failure> {
+    let sites: Vec<_> = places.into_iter().map(|place| place.site).collect();
+    let decision = decide::decide(&job.resource, &list.tags, &sites, None)?;
+    let (matched, policy) = (decision.matched, &job.resource.rules.policy);
+    Ok(match decision.outcome {
+        Outcome::UpToDate => format!("{matched} tags allowed ({policy}), none newer than the file's"),
+        Outcome::Update(tag) => format!("{matched} tags allowed ({policy}), the newest {tag}"),
+        Outcome::Hold(hold) => hold.to_string(),
+    })
 }

@@ -104,6 +104,7 @@ impl<'g> Planned<'g> {
 
     /// Looks up the digest of the chosen tag. A tag with nothing behind it is dropped and the next one is taken.
     async fn resolve(&mut self, tags: &mut Result<TagList, Failure>) {
+        let mut dead = None;
         for _ in 0..DEAD_TAGS {
             let Some(tag) = self.wants().cloned() else { return };
             match observe::digest(self.job, &tag).await {
@@ -118,11 +119,12 @@ impl<'g> Planned<'g> {
                         list.tags.retain(|other| *other != tag);
                     }
                     self.decide(tags);
+                    dead = Some(tag);
                 }
                 Err(failure) => self.decision = Err(failure),
             }
         }
-        if let Some(tag) = self.wants() {
+        if let (Some(_), Some(tag)) = (self.wants(), dead) {
             self.decision =
                 Err(Failure::DeadTags { image: self.job.resource.image.to_string(), tag: tag.to_string() });
         }

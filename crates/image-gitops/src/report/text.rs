@@ -78,12 +78,13 @@ fn job(out: &mut dyn Write, err: &mut dyn Write, report: &JobReport) -> io::Resu
     writeln!(out, "{style}{BOLD}{word}{style:#}{BOLD:#} {}", report.resource)?;
     let current = report.current.join(", ");
     match &report.tag {
-        Some(tag) if report.status != Status::Failed => {
+        Some(tag) if matches!(report.status, Status::Updated | Status::Planned) => {
             let current = if current.is_empty() { "no tag" } else { &current };
             writeln!(out, "  {}: {current} -> {tag}", report.image)?;
         }
-        _ if !current.is_empty() => writeln!(out, "  {}: {current}", report.image)?,
-        _ => {}
+        Some(tag) => writeln!(out, "  {}: {current}, and not {tag}", report.image)?,
+        None if !current.is_empty() => writeln!(out, "  {}: {current}", report.image)?,
+        None => {}
     }
     if let Some(tags) = report.tags {
         writeln!(out, "  {} of {} tags allowed, {}", tags.matched, tags.total, report.policy)?;
