@@ -118,6 +118,31 @@ fn one_place_takes_one_value() {
 }
 
 #[test]
+fn five_megabytes_are_edited_like_a_small_file() {
+    let item = |n: usize| {
+        format!("    - name: other-{n} # the {n}th\n      properties: {{image: 'a/b:{n}', port: 80}}\n")
+    };
+    let one: String = (0..80_000).map(item).collect();
+    let many: String = (0..50_000)
+        .map(|n| format!("kind: Other\nmetadata: {{name: shop-{n}}}\nimage: a/b:{n}\n---\n"))
+        .collect();
+    let head = "    - name: web\n";
+    let in_one_document = FILE.replacen(head, &format!("{one}{head}"), 1);
+    let among_many = many.repeat(2) + FILE;
+    for text in [in_one_document, among_many] {
+        assert!(text.len() > 5_000_000, "{} bytes", text.len());
+        let manifest = manifest(&text);
+        let site = manifest.locate(&web()).unwrap().remove(0);
+        let edited = manifest.edit(&[change(&site, "ghcr.io/acme/web:v2")]).unwrap();
+        // Too long to be shown where it is not so.
+        assert!(
+            edited
+                == text.replacen("image: ghcr.io/acme/web:v1", "image: ghcr.io/acme/web:v2", 1).into_bytes()
+        );
+    }
+}
+
+#[test]
 fn a_file_over_the_limit_is_refused() {
     let error = Manifest::parse("f", &vec![b' '; MAX_BYTES + 1]).expect_err("it is too large");
     assert!(matches!(*error.reason, YamlReason::TooLarge { .. }));
