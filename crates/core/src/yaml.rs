@@ -136,23 +136,21 @@ impl<'a> Manifest<'a> {
         }
     }
 
-    /// Whether the file holds an Application called `name`, in whatever namespace.
+    /// Whether the file holds an Application called `name` that is not of another namespace.
     ///
     /// Fails where a document that may be this Application is not YAML.
-    pub fn has_application(&self, name: &str) -> Result<bool, YamlError> {
-        Ok(!self.applications(name)?.is_empty())
+    pub fn has_application(&self, name: &str, namespace: Option<&str>) -> Result<bool, YamlError> {
+        Ok(!self.applications(name, namespace)?.is_empty())
     }
 
-    /// The name of the Application that `site` lies in.
-    pub fn application_around(&self, site: &Site) -> Option<String> {
-        let (document, node) = self.node_at(&site.span)?;
-        locate::application_around(self.tree(document).ok()?, node)
-    }
-
-    /// The value of the annotation `app.oam.dev/publishVersion` of `application`; `None` where it is absent or empty.
-    pub fn publish_version(&self, application: &str) -> Result<Option<Site>, YamlError> {
-        let application = self.application(application, None)?;
-        self.annotation(&application, "app.oam.dev/publishVersion")
+    /// The value of the annotation `app.oam.dev/publishVersion` of the Application that `site` lies in; `None` where it
+    /// is absent or empty, or `site` lies in no Application.
+    pub fn publish_version(&self, site: &Site) -> Result<Option<Site>, YamlError> {
+        let Some((document, node)) = self.node_at(&site.span) else { return Ok(None) };
+        match self.application_around(document, node)? {
+            Some(application) => self.annotation(&application, "app.oam.dev/publishVersion"),
+            None => Ok(None),
+        }
     }
 
     /// All markers of the file in their order, whatever policy they name, so that one can say which there are.

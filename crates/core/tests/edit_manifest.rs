@@ -52,10 +52,11 @@ fn a_field_and_a_marker_on_it_are_the_same_site() {
 }
 
 #[test]
-fn the_application_around_a_site_is_known() {
-    let manifest = manifest(FILE);
-    let around = |policy| manifest.application_around(&manifest.locate(&marked(policy)).unwrap()[0]);
-    assert_eq!(around("ns:web").as_deref(), Some("shop"));
+fn a_publish_version_is_that_of_the_application_around_a_site() {
+    let text = FILE.replace("{name: shop}", "{name: shop, annotations: {app.oam.dev/publishVersion: v1}}");
+    let manifest = manifest(&text);
+    let around = |policy| manifest.publish_version(&manifest.locate(&marked(policy)).unwrap()[0]).unwrap();
+    assert_eq!(around("ns:web").map(|site| (site.line, site.value)), Some((3, "v1".into())));
     assert_eq!(around("ns:api"), None);
 }
 
@@ -74,11 +75,18 @@ fn all_markers_are_listed_and_the_malformed_ones_told_apart() {
 
 #[test]
 fn an_application_is_there_or_not_or_cannot_be_told() {
-    assert!(manifest(FILE).has_application("shop").unwrap());
-    assert!(!manifest(FILE).has_application("web").unwrap());
-    assert!(!manifest("[").has_application("shop").unwrap(), "a file that does not name it cannot hold it");
+    assert!(manifest(FILE).has_application("shop", None).unwrap());
+    assert!(!manifest(FILE).has_application("web", None).unwrap());
+    assert!(manifest(FILE).has_application("shop", Some("dev")).unwrap(), "the file names no namespace");
+    let named = FILE.replace("{name: shop}", "{name: shop, namespace: dev}");
+    assert!(manifest(&named).has_application("shop", Some("dev")).unwrap());
+    assert!(!manifest(&named).has_application("shop", Some("prod")).unwrap());
+    assert!(
+        !manifest("[").has_application("shop", None).unwrap(),
+        "a file that does not name it cannot hold it"
+    );
     let broken = "kind: Application\nname: shop\nx: [";
-    let error = manifest(broken).has_application("shop").expect_err("it may hold it");
+    let error = manifest(broken).has_application("shop", None).expect_err("it may hold it");
     assert!(matches!(*error.reason, YamlReason::Syntax(_)));
 }
 

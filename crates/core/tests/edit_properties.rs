@@ -104,14 +104,14 @@ fn differences<'v>(old: &'v Value, new: &'v Value, found: &mut Vec<(&'v Value, &
 fn use_everything(bytes: &[u8], new: &str) {
     let Ok(manifest) = Manifest::parse("f", bytes) else { return };
     let before = std::str::from_utf8(bytes).unwrap();
-    let _ = manifest.has_application("shop");
+    let _ = manifest.has_application("shop", None);
     let _ = manifest.markers();
     let mut found = Vec::new();
-    found.extend(manifest.publish_version("shop").ok().flatten());
     found.extend(manifest.locate(&Locator::Marker { policy: "ns:web".into() }).unwrap_or_default());
     found.extend(manifest.locate(&field("properties.image")).unwrap_or_default());
+    let annotations: Vec<_> = found.iter().filter_map(|site| manifest.publish_version(site).ok()?).collect();
+    found.extend(annotations);
     for site in found {
-        let _ = manifest.application_around(&site);
         let change = Change { site: site.clone(), value: new.to_owned() };
         let Ok(after) = manifest.edit(&[change]) else { continue };
         let after = String::from_utf8(after).unwrap();

@@ -25,13 +25,6 @@ struct Place<'m, 'a> {
     path: String,
 }
 
-/// The name of the Application that a node lies in.
-pub(super) fn application_around(tree: &Tree<'_>, node: usize) -> Option<String> {
-    let application = tree.outwards(node).find(|at| is_application(tree, *at))?;
-    let metadata = identity(tree, application, "metadata")?;
-    Some(tree.string(identity(tree, tree.resolved(metadata), "name")?)?.to_owned())
-}
-
 /// Whether a mapping says that it is an Application: by any of its `kind`s, should it have two.
 fn is_application(tree: &Tree<'_>, map: usize) -> bool {
     let says = |key, right: fn(&str) -> bool| {
@@ -62,14 +55,19 @@ fn objects<'t>(tree: &'t Tree<'_>) -> impl Iterator<Item = usize> + 't {
 }
 
 impl<'a> Manifest<'a> {
-    /// The Applications called `name`.
-    pub(super) fn applications<'m>(&'m self, name: &str) -> Result<Vec<Application<'m, 'a>>, YamlError> {
+    /// The Applications called `name`, those of another namespace left out.
+    pub(super) fn applications<'m>(
+        &'m self,
+        name: &str,
+        namespace: Option<&str>,
+    ) -> Result<Vec<Application<'m, 'a>>, YamlError> {
+        let fits = |theirs: Option<&str>| theirs.is_none() || namespace.is_none() || theirs == namespace;
         let mut found = Vec::new();
         for document in &self.documents {
             let text = document.text(self.text);
             if may_hold(text, name) && may_hold(text, "Application") {
                 for application in self.applications_in(document)? {
-                    if application.name == name {
+                    if application.name == name && fits(application.namespace) {
                         found.push(application);
                     }
                 }
@@ -99,16 +97,23 @@ impl<'a> Manifest<'a> {
         Ok(found)
     }
 
+    /// The Application that a node lies in.
+    pub(super) fn application_around<'m>(
+        &'m self,
+        document: &'m Document<'a>,
+        node: usize,
+    ) -> Result<Option<Application<'m, 'a>>, YamlError> {
+        let around: Vec<usize> = self.tree(document)?.outwards(node).collect();
+        Ok(self.applications_in(document)?.into_iter().find(|application| around.contains(&application.node)))
+    }
+
     /// The one Application of this name.
     pub(super) fn application(
         &self,
         name: &str,
         namespace: Option<&str>,
     ) -> Result<Application<'_, 'a>, YamlError> {
-        let fits = |theirs: Option<&str>| theirs.is_none() || namespace.is_none() || theirs == namespace;
-        let mut found = self.applications(name)?;
-        found.retain(|application| fits(application.namespace));
-        let mut found = found.into_iter();
+        let mut found = self.applications(name, namespace)?.into_iter();
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             (Some(one), Some(two)) => {

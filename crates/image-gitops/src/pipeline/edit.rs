@@ -6,7 +6,7 @@ use image_gitops_core::{
     decide,
     image::ImageRef,
     message::{self, Written},
-    yaml::{Change, Locator},
+    yaml::{Change, Locator, Site},
 };
 use image_gitops_git::RepoPath;
 
@@ -79,29 +79,25 @@ fn try_make(
     files: &mut Files<'_>,
 ) -> Result<Edit, FileFailure> {
     let mut by_file: BTreeMap<RepoPath, Vec<Change>> = BTreeMap::new();
-    let mut by_application: BTreeMap<(RepoPath, String), Vec<ImageRef>> = BTreeMap::new();
+    // KubeVela ignores a changed spec until its publishVersion changes too: where each stands, and the images it is for.
+    let mut versions: BTreeMap<(RepoPath, usize), (Site, Vec<ImageRef>)> = BTreeMap::new();
     for update in updates.iter().flatten() {
         for (place, change) in &update.changes {
             by_file.entry(place.path.clone()).or_default().push(change.clone());
-            if let Some(application) = &place.application {
-                let images = by_application.entry((place.path.clone(), application.clone())).or_default();
+            let Some(Ok(manifest)) = files.manifest(&place.path) else { continue };
+            let version = manifest.publish_version(&place.site);
+            if let Some(site) = version.map_err(|error| (place.path.clone(), Failure::from(error)))? {
+                let key = (place.path.clone(), site.span.start);
+                let (_, images) = versions.entry(key).or_insert_with(|| (site, Vec::new()));
                 if !images.contains(&update.image) {
                     images.push(update.image.clone());
                 }
             }
         }
     }
-    // KubeVela ignores a changed spec until its publishVersion changes too.
-    for ((path, application), images) in by_application {
-        let Some(Ok(manifest)) = files.manifest(&path) else { continue };
-        match manifest.publish_version(&application) {
-            Ok(Some(site)) => {
-                let change = Change { site, value: decide::publish_version(&images) };
-                by_file.entry(path).or_default().push(change);
-            }
-            Ok(None) => {}
-            Err(error) => return Err((path, error.into())),
-        }
+    for ((path, _), (site, images)) in versions {
+        let change = Change { site, value: decide::publish_version(&images) };
+        by_file.entry(path).or_default().push(change);
     }
     let mut edit = Edit { message: compose(jobs, updates), ..Edit::default() };
     for (path, changes) in by_file {

@@ -12,8 +12,6 @@ use crate::{job::Job, report::Failure};
 pub(crate) struct Place {
     pub(crate) path: RepoPath,
     pub(crate) site: Site,
-    /// The Application around it, if it lies in one.
-    pub(crate) application: Option<String>,
 }
 
 /// No place, or more than one where there must be one.
@@ -33,7 +31,7 @@ impl PlaceError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::NoApplication { .. } => {
-                "point spec.git.path at the file, and spec.target.application at its metadata.name"
+                "point spec.git.path at the file, and spec.target.application at its metadata.name; its namespace is the resource's"
             }
             Self::TwoApplications { .. } => "point spec.git.path at one of the two files",
             Self::NoMarker { .. } => {
@@ -81,7 +79,9 @@ impl<'s> Files<'s> {
             .map(|(path, _)| path)
             .collect();
         match &job.resource.target {
-            Locator::Field { application, .. } => self.application(job, application, &candidates),
+            Locator::Field { application, namespace, .. } => {
+                self.application(job, application, namespace.as_deref(), &candidates)
+            }
             Locator::Marker { policy } => self.markers(job, policy, &candidates),
         }
     }
@@ -90,13 +90,14 @@ impl<'s> Files<'s> {
         &mut self,
         job: &Job,
         name: &str,
+        namespace: Option<&str>,
         candidates: &[&RepoPath],
     ) -> Result<Vec<Place>, Failure> {
         let mut found: Option<&RepoPath> = None;
         let mut broken = None;
         for path in candidates {
             match self.manifest(path) {
-                Some(Ok(manifest)) => match manifest.has_application(name) {
+                Some(Ok(manifest)) => match manifest.has_application(name, namespace) {
                     Ok(true) => {
                         if let Some(first) = found {
                             return Err(Failure::Place(PlaceError::TwoApplications {
@@ -119,7 +120,7 @@ impl<'s> Files<'s> {
             return Err(broken.unwrap_or_else(|| {
                 Failure::Place(PlaceError::NoApplication {
                     path: job.path.clone(),
-                    application: name.to_owned(),
+                    application: namespace.map_or_else(|| name.to_owned(), |space| format!("{space}/{name}")),
                     files: self.snapshot.files.keys().filter(|p| p.is_at_or_below(&job.path)).count(),
                 })
             }));
@@ -129,11 +130,7 @@ impl<'s> Files<'s> {
             Some(Err(failure)) => return Err(failure.clone()),
             None => Vec::new(),
         };
-        let application = Some(name.to_owned());
-        Ok(sites
-            .into_iter()
-            .map(|site| Place { path: path.clone(), site, application: application.clone() })
-            .collect())
+        Ok(sites.into_iter().map(|site| Place { path: path.clone(), site }).collect())
     }
 
     /// The job's path itself, where it is a file: its own error says best what is missing in it.
@@ -146,10 +143,8 @@ impl<'s> Files<'s> {
         for path in candidates {
             match self.manifest(path) {
                 Some(Ok(manifest)) => {
-                    for site in manifest.locate(&job.resource.target)? {
-                        let application = manifest.application_around(&site);
-                        places.push(Place { path: (*path).clone(), site, application });
-                    }
+                    let sites = manifest.locate(&job.resource.target)?;
+                    places.extend(sites.into_iter().map(|site| Place { path: (*path).clone(), site }));
                 }
                 Some(Err(failure)) => return Err(failure.clone()),
                 None => {}

@@ -37,6 +37,35 @@ fn an_application_that_stands_in_two_files_is_refused() {
 }
 
 #[test]
+fn the_namespace_tells_applications_of_one_name_apart_in_one_file_and_in_a_folder() {
+    for folder in [false, true] {
+        let scene = Scene::new();
+        let annotated = "  name: backoffice-dev\n  annotations: {app.oam.dev/publishVersion: v1}\n";
+        let ours = scene.application(OLD).replace("  name: backoffice-dev\n", annotated);
+        let theirs = ours.replace("namespace: backoffice-dev", "namespace: prod");
+        let prefix = if folder { String::new() } else { format!("{theirs}---\n") };
+        scene.commit(FILE, &format!("{prefix}{ours}"), "Describe the application");
+        let policy = scene.policy("back", "");
+        if folder {
+            scene.commit("kubevela/prod.yaml", &theirs, "Describe production");
+            scene.write("policy.yaml", &policy.replace(FILE, "kubevela"));
+        }
+        scene.tag(NEW);
+        scene.run("sync").is(0, &["updated backoffice-dev/back"]);
+        let file = scene.file();
+        let changed = file.strip_prefix(&prefix).expect("what lies before is left alone");
+        assert!(changed.contains(&scene.image(NEW)) && !changed.contains("publishVersion: v1"), "{file}");
+        if folder {
+            assert_eq!(git::show(&scene.repository.path, "main", "kubevela/prod.yaml"), theirs.as_bytes());
+            let elsewhere =
+                policy.replace(FILE, "kubevela").replace("namespace: backoffice-dev", "namespace: x");
+            scene.write("policy.yaml", &elsewhere);
+            scene.run("sync").is(1, &["holds the Application x/backoffice-dev", "hint:"]);
+        }
+    }
+}
+
+#[test]
 fn markers_of_the_resources_name_are_found_without_a_target() {
     let scene = Scene::new();
     let marked = format!(
