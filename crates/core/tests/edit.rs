@@ -73,14 +73,16 @@ impl Case {
         let manifest = Manifest::parse("app.yaml", before)?;
         let value = self.word("set", "ghcr.io/acme/web:v2");
         let sites = manifest.locate(&self.locator())?;
-        let mut changes = Vec::new();
-        for site in sites {
-            if let Some(version) = self.words.get("publish") {
-                let annotation = manifest.publish_version(&site)?;
-                changes.extend(annotation.map(|site| Change { site, value: version.clone() }));
+        let mut versions = Vec::new();
+        if let Some(version) = self.words.get("publish") {
+            for site in &sites {
+                let annotation = manifest.publish_version(site)?;
+                versions.extend(annotation.map(|site| Change { site, value: version.clone() }));
             }
-            changes.insert(0, Change { site, value: value.clone() });
         }
+        let mut changes: Vec<Change> =
+            sites.into_iter().map(|site| Change { site, value: value.clone() }).collect();
+        changes.extend(versions);
         let after = manifest.edit(&changes)?;
         Ok((changes, after))
     }
