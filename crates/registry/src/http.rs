@@ -197,7 +197,7 @@ impl Http {
     /// Sends one request and reads its answer, as far as the limits allow.
     async fn exchange(&self, call: &mut Call, request: &Request) -> Result<Answer, RegistryError> {
         call.requests += 1;
-        tracing::trace!(method = %request.method, host = request.url.host_str(), path = request.url.path(), "request");
+        tracing::debug!(method = %request.method, host = request.url.host_str(), path = request.url.path(), "request");
         let mut builder = self.client.request(request.method.clone(), request.url.clone());
         builder = builder.header(ACCEPT, request.accept);
         if let Some(authorization) = &request.authorization {

@@ -306,7 +306,7 @@ impl Transport {
             body.extend_from_slice(&chunk);
         }
         call.cost.bytes += body.len() as u64;
-        tracing::trace!(
+        tracing::debug!(
             path = response.url().path(),
             status = status.as_u16(),
             bytes = body.len(),

@@ -144,6 +144,15 @@ fn output_that_goes_to_a_file_has_no_colours_unless_they_are_asked_for() {
 }
 
 #[test]
+fn each_request_is_logged_when_asked_for_twice() {
+    let scene = Scene::new();
+    let ran =
+        scene.run_with(&["plan", "-f", "policy.yaml", "-vv"]).is(0, &["/tags/list", "/git-upload-pack"]);
+    assert!(ran.out.lines().all(|line| !line.contains("/tags/list")), "logs go to standard error");
+    assert!(!scene.run_with(&["plan", "-f", "policy.yaml", "-v"]).err.contains("/tags/list"));
+}
+
+#[test]
 fn programs_are_told_in_json_why_nothing_began() {
     let folder = tempfile::tempdir().unwrap();
     let ran = ran(program(folder.path(), &["sync", "-f", "no.yaml", "--output", "json"]).output().unwrap());
