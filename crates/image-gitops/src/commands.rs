@@ -90,11 +90,11 @@ fn ended(printed: io::Result<()>, code: u8) -> Result<u8, CommandError> {
 
 async fn dispatch(cli: Cli) -> Result<u8, CommandError> {
     match cli.command {
-        Command::Plan(files) => once::run(&groups(&files)?, Mode::Plan, cli.output).await,
-        Command::Sync(files) => once::run(&groups(&files)?, Mode::Sync, cli.output).await,
+        Command::Plan(files) => once::run(groups(&files)?, Mode::Plan, cli.output).await,
+        Command::Sync(files) => once::run(groups(&files)?, Mode::Sync, cli.output).await,
         Command::Run(run) => keep::run(groups(&run.files)?, run.interval, cli.output).await,
-        Command::Explain(files) => explain::run(&groups(&files)?, cli.output).await,
-        Command::Check(files) => check::run(&groups(&files)?, cli.output).await,
+        Command::Explain(files) => explain::run(groups(&files)?, cli.output).await,
+        Command::Check(files) => check::run(groups(&files)?, cli.output).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "image-gitops", &mut script);

@@ -12,6 +12,8 @@ pub(crate) mod plan;
 
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use image_gitops_git::GitError;
 
 use crate::{
@@ -27,6 +29,15 @@ const ATTEMPTS: u32 = 24;
 /// The longest pause before the branch is read again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 
+/// How many branches are worked on at a time: each takes connections of its own, of which a process may have about 1000.
+static TURNS: Semaphore = Semaphore::const_new(64);
+
+/// Waits for a turn, which lasts as long as what is returned. (That it cannot be had would mean that no more are given;
+/// that never happens, and would do no harm.)
+pub(crate) async fn turn() -> Option<SemaphorePermit<'static>> {
+    TURNS.acquire().await.ok()
+}
+
 /// Whether the plan is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -39,6 +50,7 @@ pub(crate) enum Mode {
 /// Runs one pass. Never fails as a whole: each resource's outcome stands in the report.
 #[tracing::instrument(name = "pass", skip_all, fields(repository = %group.url, branch = %group.branch))]
 pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
+    let _turn = turn().await;
     // Observe (network): the tags once, the branch again on each attempt.
     let (mut tags, mut observed) = tokio::join!(observe::tags(group), observe::snapshot(group));
     let mut attempt = 1;

@@ -118,7 +118,9 @@ impl Transport {
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
-            .read_timeout(Duration::from_secs(60));
+            .read_timeout(Duration::from_secs(60))
+            // The next pass comes later than any server would wait for it.
+            .pool_idle_timeout(Duration::from_secs(10));
         if base.scheme() == "http" {
             // Plain HTTP is for this machine only: a proxy would see the credential.
             builder = builder.no_proxy();

@@ -13,7 +13,10 @@ use super::CommandError;
 use crate::{
     cli::Output,
     job::{Group, Job},
-    pipeline::place::{Files, Place},
+    pipeline::{
+        self,
+        place::{Files, Place},
+    },
     report::{Failure, chain, json, progress, text},
 };
 
@@ -53,8 +56,8 @@ impl Check {
 }
 
 /// Tries everything for every resource; fails if anything did.
-pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
-    let work = join_all(groups.iter().map(check));
+pub(super) async fn run(groups: Vec<Group>, output: Output) -> Result<u8, CommandError> {
+    let work = join_all(groups.into_iter().map(async |group| check(&group).await));
     let checks = progress::while_waiting("trying registries and branches", work).await;
     let checks: Vec<Check> = checks.into_iter().flatten().collect();
     super::ended(print(&checks, output), u8::from(checks.iter().any(|check| !check.ok)))
@@ -79,6 +82,7 @@ fn print(checks: &[Check], output: Output) -> io::Result<()> {
 }
 
 async fn check(group: &Group) -> Vec<Check> {
+    let _turn = pipeline::turn().await;
     let push = group.remote.check_push(&group.branch).await;
     let mut checks = Vec::new();
     for job in &group.jobs {

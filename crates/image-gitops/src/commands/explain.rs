@@ -18,8 +18,8 @@ const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
 /// Explains every resource. Fails where something could not be read, after printing what could.
-pub(super) async fn run(groups: &[Group], output: Output) -> Result<u8, CommandError> {
-    let work = join_all(groups.iter().map(pipeline::explain));
+pub(super) async fn run(groups: Vec<Group>, output: Output) -> Result<u8, CommandError> {
+    let work = join_all(groups.into_iter().map(async |group| pipeline::explain(&group).await));
     let explanations = progress::while_waiting("reading registries and branches", work).await;
     let explanations: Vec<Explanation> = explanations.into_iter().flatten().collect();
     let failed = explanations.iter().filter_map(|e| e.failure.as_ref()).any(|f| f.status() == Status::Failed);

@@ -18,9 +18,9 @@ struct Document<'r> {
     branches: &'r [GroupReport],
 }
 
-/// Runs one pass over every branch, all at once, and prints them in the order of the files.
-pub(super) async fn run(groups: &[Group], mode: Mode, output: Output) -> Result<u8, CommandError> {
-    let passes = join_all(groups.iter().map(|group| pipeline::pass(group, mode)));
+/// Runs one pass over every branch, whose connections end with it, and prints them in the order of the files.
+pub(super) async fn run(groups: Vec<Group>, mode: Mode, output: Output) -> Result<u8, CommandError> {
+    let passes = join_all(groups.into_iter().map(async |group| pipeline::pass(&group, mode).await));
     let reports = progress::while_waiting("reading registries and branches", passes).await;
     super::ended(print(&reports, mode, output), report::exit_code(&reports))
 }

@@ -2,7 +2,7 @@
 
 use image_gitops_tests::git;
 
-use crate::scene::{FILE, IMAGE, NEW, NEWER, OLD, Scene};
+use crate::scene::{FILE, IMAGE, NEW, NEWER, OLD, Scene, ran};
 
 #[test]
 fn a_newer_tag_becomes_one_commit_of_one_line() {
@@ -103,6 +103,27 @@ fn two_repositories_get_a_commit_each() {
         git::fsck(&repository.path);
         assert_eq!(git::log(&repository.path, "main").len(), 2);
     }
+}
+
+#[test]
+fn hundreds_of_branches_do_not_use_up_the_open_files() {
+    let scene = Scene::new();
+    let policies = (0..300).map(|n| {
+        let policy = scene.policy(&format!("app{n}"), "");
+        format!("{policy}---\n").replace("branch: main", &format!("branch: b{n}"))
+    });
+    scene.write("policy.yaml", &policies.collect::<String>());
+    let program = scene.command(&["plan", "-f", "policy.yaml"]);
+    let limited = "ulimit -n 200 && exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .current_dir(program.get_current_dir().unwrap())
+        .output()
+        .unwrap();
+    let ran = ran(output).is(1, &["has no branch b0", "has no branch b299"]);
+    assert!(!ran.err.contains("open files"), "{}", ran.err);
 }
 
 #[test]
