@@ -35,7 +35,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Output options")]
     pub(crate) color: Color,
 
-    /// Log more: what is done (-v), with its details (-vv)
+    /// Log more: what is done (-v), and each request (-vv)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Output options")]
     pub(crate) verbose: u8,
 }

@@ -59,6 +59,22 @@ fn a_resource_that_cannot_be_used_is_told_with_its_field() {
 }
 
 #[test]
+fn a_token_in_the_place_of_a_secrets_name_is_never_repeated() {
+    for wrong in [
+        "secretRef: ghp_t0ken",
+        "secretRef: {name: {token: ghp_t0ken}}",
+        "secretRef: {name: a, token: ghp_t0ken}",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = GOOD.replace("path: app.yaml", &format!("path: app.yaml, {wrong}"));
+        std::fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+        let ran = ran(program(folder.path(), &["sync", "-f", "policy.yaml"]).output().unwrap());
+        let ran = ran.is(2, &["a Secret is named as {name: …}", "hint:"]);
+        assert!(!ran.err.contains("t0ken") && !ran.out.contains("t0ken"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_password_in_a_url_is_never_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let policy = GOOD.replace("https://github.com", "https://user:pa55w0rd@github.com");
