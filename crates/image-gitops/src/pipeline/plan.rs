@@ -143,7 +143,9 @@ fn refuse_shared_places(jobs: &mut [Planned<'_>]) {
     for ((path, start), indices) in owners {
         for index in &indices {
             let other = indices.iter().find(|other| *other != index).and_then(|other| jobs.get(*other));
-            let place = jobs.get(*index).and_then(|p| p.places.iter().find(|p| p.site.span.start == start));
+            let place = jobs
+                .get(*index)
+                .and_then(|p| p.places.iter().find(|p| p.path == *path && p.site.span.start == start));
             if let (Some(other), Some(place)) = (other, place) {
                 let (line, other) = (place.site.line, other.job.resource.id.to_string());
                 refused.push((*index, PlaceError::Shared { path: path.clone(), line, other }));
