@@ -22,8 +22,6 @@ pub struct Decision {
     pub total: usize,
     /// How many of them the policy allows.
     pub matched: usize,
-    /// How many of them the filter lets through but the policy cannot read.
-    pub unparsable: usize,
     /// What else a person should know.
     pub notes: Vec<Note>,
 }
@@ -169,7 +167,6 @@ pub fn decide(
             current: standing.clone(),
             total: selection.total,
             matched: selection.candidates(),
-            unparsable: selection.unparsable,
             notes,
         })
     };

@@ -40,7 +40,7 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    /// The exit code, as DESIGN and `--help` list them.
+    /// The exit code, as `--help` lists them.
     fn exit_code(self) -> u8 {
         match self {
             Self::Updated | Self::Planned | Self::UpToDate | Self::Held | Self::Suspended => 0,

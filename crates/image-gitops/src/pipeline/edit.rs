@@ -17,8 +17,8 @@ use super::{
 use crate::report::{Failure, FileDiff};
 
 /// The image that is written for one resource, and where.
-pub(crate) struct Update {
-    pub(crate) image: ImageRef,
+struct Update {
+    image: ImageRef,
     changes: Vec<(Place, Change)>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn make(jobs: &mut [Planned<'_>], files: &mut Files<'_>) -> Edit {
 }
 
 /// What is written for one resource; `None` where nothing is.
-pub(crate) fn update(planned: &Planned<'_>) -> Option<Update> {
+fn update(planned: &Planned<'_>) -> Option<Update> {
     let (tag, digest) = (planned.wants()?, planned.digest.as_ref()?);
     let resource = &planned.job.resource;
     let changes = planned

@@ -70,13 +70,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     for (job, tags) in jobs.into_iter().zip(tags) {
         let resource = &job.resource;
         let mut failures = Vec::new();
-        let places = match (observed.failures.get(&job.path), files.as_mut()) {
-            _ if resource.suspend => Err(Failure::Suspended),
-            (Some(failure), _) => Err(failure.clone()),
-            (None, Some(files)) => files.places(job),
-            (None, None) => Ok(Vec::new()),
-        };
-        let sites: Vec<Site> = match places {
+        let sites: Vec<Site> = match observed.places(job, files.as_mut()) {
             Ok(places) => places.into_iter().map(|place| place.site).collect(),
             Err(failure) => {
                 failures.push(failure);

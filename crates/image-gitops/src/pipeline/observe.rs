@@ -1,7 +1,8 @@
 //! The first phase of I/O: the registry's tags and the branch's files. Nothing is decided here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
+use futures_util::future::join_all;
 use image_gitops_core::{
     image::{Digest, ImageRef, Tag},
     message,
@@ -9,6 +10,7 @@ use image_gitops_core::{
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
 use image_gitops_registry::{RegistryError, TagList};
 
+use super::place::{Files, Place};
 use crate::{
     job::{Group, Job},
     report::Failure,
@@ -22,35 +24,13 @@ const FAR: u32 = 2048;
 /// What the registry lists for each job, in the group's order.
 pub(crate) type Tags = Vec<Result<TagList, Failure>>;
 
-/// Lists the tags of every job's image, all at once; jobs of the same image and credential share one listing.
+/// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
 pub(crate) async fn tags(group: &Group) -> Tags {
-    let first_alike = |job: &Job| {
-        group
-            .jobs
-            .iter()
-            .position(|other| Arc::ptr_eq(&other.listing, &job.listing) && !other.resource.suspend)
-    };
-    let mut listings = tokio::task::JoinSet::new();
-    for (index, job) in group.jobs.iter().enumerate() {
-        if !job.resource.suspend && first_alike(job) == Some(index) {
-            let listing = job.listing.clone();
-            listings.spawn(async move { (index, listing.tags().await) });
-        }
-    }
-    let mut lists: BTreeMap<usize, Result<TagList, Failure>> = BTreeMap::new();
-    while let Some(done) = listings.join_next().await {
-        if let Ok((index, list)) = done {
-            lists.insert(index, list);
-        }
-    }
-    group
-        .jobs
-        .iter()
-        .map(|job| match first_alike(job).and_then(|index| lists.get(&index)) {
-            Some(list) => list.clone(),
-            None => Ok(TagList::default()), // suspended: never looked at
-        })
-        .collect()
+    join_all(group.jobs.iter().map(async |job| match job.resource.suspend {
+        true => Ok(TagList::default()), // never looked at
+        false => job.listing.tags().await,
+    }))
+    .await
 }
 
 /// What the branch holds: the files that could be read, and for the paths that could not, why.
@@ -60,6 +40,18 @@ pub(crate) struct Observed {
     pub(crate) snapshot: Option<Snapshot>,
     /// By path; a failure of the branch stands for every path.
     pub(crate) failures: BTreeMap<RepoPath, Failure>,
+}
+
+impl Observed {
+    /// Where a job's image stands in `files`, which are those of the snapshot; or why that is not known.
+    pub(crate) fn places(&self, job: &Job, files: Option<&mut Files<'_>>) -> Result<Vec<Place>, Failure> {
+        match (self.failures.get(&job.path), files) {
+            _ if job.resource.suspend => Err(Failure::Suspended),
+            (Some(failure), _) => Err(failure.clone()),
+            (None, Some(files)) => files.places(job),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
 }
 
 /// Reads the files of every job. One path that is missing does not keep the others from being read.

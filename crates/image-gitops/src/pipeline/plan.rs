@@ -64,15 +64,7 @@ impl<'g> Planned<'g> {
     ) -> Self {
         let mut planned =
             Self { job, places: Vec::new(), written: None, decision: Err(Failure::Suspended), digest: None };
-        if job.resource.suspend {
-            return planned;
-        }
-        let places = match (observed.failures.get(&job.path), files) {
-            (Some(failure), _) => Err(failure.clone()),
-            (None, Some(files)) => files.places(job),
-            (None, None) => Ok(Vec::new()),
-        };
-        match places {
+        match observed.places(job, files) {
             Ok(places) => {
                 planned.places = places;
                 planned.decide(tags);
@@ -90,7 +82,7 @@ impl<'g> Planned<'g> {
         };
     }
 
-    pub(crate) fn sites(&self) -> Vec<Site> {
+    fn sites(&self) -> Vec<Site> {
         self.places.iter().map(|place| place.site.clone()).collect()
     }
 
