@@ -15,7 +15,7 @@ use crate::{
     input::Input,
 };
 
-pub(crate) use listing::Listing;
+pub(crate) use listing::{Held, Listing};
 
 /// A resource that cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,12 @@ pub(crate) struct Group {
     pub(crate) jobs: Vec<Job>,
     /// Held while a push is under way: who holds it knows that none is.
     pub(crate) pushing: tokio::sync::Mutex<()>,
+}
+
+/// Keeps one list of each image for all groups, as long as what is returned: so that they decide from the same tags,
+/// however far apart their turns are.
+pub(crate) fn hold_lists(groups: &[Group]) -> Vec<Held> {
+    groups.iter().flat_map(|group| &group.jobs).map(|job| job.listing.hold()).collect()
 }
 
 /// Two resources share a commit when they write the same branch with the same credential, and trust the same CA.

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::CommandError;
 use crate::{
     cli::Output,
-    job::Group,
+    job::{self, Group},
     pipeline::{self, Explanation},
     report::{Status, json, progress, text},
 };
@@ -19,6 +19,7 @@ const BOLD: Style = Style::new().bold();
 
 /// Explains every resource. Fails where something could not be read, after printing what could.
 pub(super) async fn run(groups: Vec<Group>, output: Output) -> Result<u8, CommandError> {
+    let _lists = job::hold_lists(&groups);
     let work = join_all(groups.into_iter().map(async |group| pipeline::explain(&group).await));
     let explanations = progress::while_waiting("reading registries and branches", work).await;
     let explanations: Vec<Explanation> = explanations.into_iter().flatten().collect();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::CommandError;
 use crate::{
     cli::Output,
-    job::Group,
+    job::{self, Group},
     pipeline::{self, Mode},
     report::{self, GroupReport, json, progress, text},
 };
@@ -20,6 +20,7 @@ struct Document<'r> {
 
 /// Runs one pass over every branch, whose connections end with it, and prints them in the order of the files.
 pub(super) async fn run(groups: Vec<Group>, mode: Mode, output: Output) -> Result<u8, CommandError> {
+    let _lists = job::hold_lists(&groups);
     let passes = join_all(groups.into_iter().map(async |group| pipeline::pass(&group, mode).await));
     let reports = progress::while_waiting("reading registries and branches", passes).await;
     super::ended(print(&reports, mode, output), report::exit_code(&reports))

@@ -1,4 +1,4 @@
-//! One listing of an image's tags for all who ask at the same time.
+//! One listing of an image's tags for all who ask at the same time, or while somebody holds on to it.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -8,12 +8,16 @@ use tokio::sync::OnceCell;
 
 use crate::report::Failure;
 
-/// The tags of one image. Nothing is kept: who asks after an answer has arrived asks the registry again.
+/// One answer of the registry, once it is there.
+type Answer = Arc<OnceCell<Result<TagList, Failure>>>;
+
+/// The tags of one image. Nothing is kept: who asks after an answer has arrived asks the registry again, unless
+/// somebody [holds](Self::hold) the answer.
 #[derive(Debug)]
 pub(crate) struct Listing {
     registry: Registry,
     image: Repository,
-    /// What is under way, if somebody still waits for it.
+    /// What is under way or held, if somebody still wants it.
     under_way: Mutex<Weak<OnceCell<Result<TagList, Failure>>>>,
 }
 
@@ -27,17 +31,24 @@ impl Listing {
         self.registry == *registry && self.image == *image
     }
 
-    /// The tags, from the request that is under way where there is one.
+    /// Keeps the next answer for as long as what is returned: until then, everybody is given that one.
+    pub(crate) fn hold(&self) -> Held {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        Held(under_way.upgrade().unwrap_or_else(|| {
+            let new = Arc::new(OnceCell::new());
+            *under_way = Arc::downgrade(&new);
+            new
+        }))
+    }
+
+    /// The tags, from the request that is under way or held where there is one.
     pub(crate) async fn tags(&self) -> Result<TagList, Failure> {
-        let shared = {
-            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            under_way.upgrade().unwrap_or_else(|| {
-                let new = Arc::new(OnceCell::new());
-                *under_way = Arc::downgrade(&new);
-                new
-            })
-        };
+        let Held(shared) = self.hold();
         let list = shared.get_or_init(async || self.registry.tags(&self.image).await.map_err(Failure::from));
         list.await.clone()
     }
 }
+
+/// An answer of the registry that is kept, whether it has arrived or not.
+#[derive(Debug)]
+pub(crate) struct Held(Answer);

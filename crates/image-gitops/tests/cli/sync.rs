@@ -87,6 +87,11 @@ fn resources_of_one_branch_in_several_files_make_one_commit() {
     assert_eq!(git::rev(&scene.repository.path, "main~1"), before);
 }
 
+/// How many times the registry listed tags.
+fn lists(scene: &Scene) -> usize {
+    scene.front.requests().iter().filter(|r| r.line.contains("tags/list") && r.status == 200).count()
+}
+
 #[test]
 fn two_repositories_get_a_commit_each() {
     let scene = Scene::new();
@@ -96,9 +101,7 @@ fn two_repositories_get_a_commit_each() {
     let second = scene.policy("other", "").replace(&scene.repository.url, &other.url);
     scene.write("policy.yaml", &format!("{}---\n{second}", scene.policy("back", "")));
     scene.run("sync").is(0, &["updated backoffice-dev/back", "updated backoffice-dev/other"]);
-    // But the image that they share is listed once.
-    let requests = scene.front.requests();
-    assert_eq!(requests.iter().filter(|r| r.line.contains("tags/list") && r.status == 200).count(), 1);
+    assert_eq!(lists(&scene), 1, "the image that they share is listed once");
     for repository in [&scene.repository, &other] {
         git::fsck(&repository.path);
         assert_eq!(git::log(&repository.path, "main").len(), 2);
@@ -124,6 +127,7 @@ fn hundreds_of_branches_do_not_use_up_the_open_files() {
         .unwrap();
     let ran = ran(output).is(1, &["has no branch b0", "has no branch b299"]);
     assert!(!ran.err.contains("open files"), "{}", ran.err);
+    assert_eq!(lists(&scene), 1, "branches whose turn comes late decide from the same list");
 }
 
 #[test]
