@@ -13,6 +13,7 @@ pub mod explain;
 pub mod image;
 pub mod message;
 pub mod policy;
+pub mod reason;
 pub mod resource;
 pub mod secret;
 pub mod select;

@@ -62,6 +62,15 @@ impl Secret {
         Ok(Self(values))
     }
 
+    /// Takes a Secret's decoded values, as a cluster's API gives them.
+    pub fn from_bytes(values: impl IntoIterator<Item = (String, Vec<u8>)>) -> Result<Self, SecretError> {
+        let text = |(key, bytes): (String, Vec<u8>)| match String::from_utf8(bytes) {
+            Ok(text) => Ok((key, SecretString::from(text))),
+            Err(_) => Err(SecretError::Encoding(key)),
+        };
+        values.into_iter().map(text).collect::<Result<_, _>>().map(Self)
+    }
+
     /// The credential for a Git server: `username` and `password`, or `token`.
     pub fn git_credential(&self) -> Result<Credential, SecretError> {
         self.basic().ok_or_else(|| SecretError::Keys { found: self.keys() })

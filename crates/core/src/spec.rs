@@ -4,6 +4,7 @@
 //! These are wire types, with every default of the schema in one place. Nothing but [`crate::resource`] reads them:
 //! it turns them into a validated [`crate::resource::Resource`].
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `apiVersion` of the resource.
@@ -37,7 +38,7 @@ pub struct Metadata {
 }
 
 /// What to keep up to date, and where.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
     /// The image's repository, without tag and digest.
@@ -68,7 +69,7 @@ pub struct Spec {
 }
 
 /// How to reach the registry.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegistrySpec {
     /// The Secret with the registry's credential, in the resource's namespace.
@@ -83,8 +84,9 @@ pub struct RegistrySpec {
 }
 
 /// A Secret of the resource's own namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "serde_json::Value")]
+#[schemars(!try_from)]
 pub struct SecretRef {
     /// The Secret's name.
     pub name: String,
@@ -103,7 +105,7 @@ impl TryFrom<serde_json::Value> for SecretRef {
 }
 
 /// Which tags are candidates.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TagsSpec {
     /// A regular expression that a candidate matches somewhere.
@@ -120,7 +122,7 @@ pub struct TagsSpec {
 /// Which candidate is taken, in this project's shape (`sort`, `order`, `range`) or in that of KubeVela's `fluxcd`
 /// addon (`numerical: {order}`, `alphabetical: {order}`, `semver: {range}`). The two spell `order` the other way
 /// round; each keeps its own meaning.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicySpec {
     /// `numerical`, `alphabetical` or `semver`; `numerical` where it is absent.
@@ -147,7 +149,7 @@ pub struct PolicySpec {
 }
 
 /// `order` in fluxcd's shape: the last of the list is taken, so `asc` (the default) means that the highest wins.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FluxOrder {
     /// `asc` or `desc`.
@@ -156,7 +158,7 @@ pub struct FluxOrder {
 }
 
 /// `range` in fluxcd's shape.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FluxRange {
     /// The range of versions.
@@ -164,7 +166,7 @@ pub struct FluxRange {
 }
 
 /// The repository that holds the file.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GitSpec {
     /// `https://…`, or a local repository as an absolute path or `file://…`.
@@ -197,7 +199,7 @@ pub struct GitSpec {
 }
 
 /// An author or committer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// As in `git config user.name`.
@@ -213,7 +215,7 @@ impl Default for Person {
 }
 
 /// Where in the file the image stands.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetSpec {
     /// The Application's name.
@@ -231,7 +233,7 @@ pub struct TargetSpec {
 }
 
 /// How the cluster follows Git.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Deploy {
     /// Nudge what applies the Application from Git, or patch it where nothing does.

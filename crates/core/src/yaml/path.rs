@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// Why a text is not a path to a field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a path: {reason}")]
@@ -79,6 +81,27 @@ impl FieldPath {
             rest = after;
         }
         Ok(hops)
+    }
+
+    /// The JSON pointer (RFC 6901) of the field in `component`, a component of an Application as the cluster holds it;
+    /// `None` where it has no such field.
+    pub fn pointer(&self, component: &Value) -> Option<String> {
+        let mut at = component;
+        let mut pointer = String::new();
+        for hop in &self.0 {
+            let token = match hop {
+                Hop::Key(key) => key.replace('~', "~0").replace('/', "~1"),
+                Hop::Index(index) => index.to_string(),
+                Hop::Where { key, value } => {
+                    let fits = |item: &Value| item.get(key).and_then(Value::as_str) == Some(value);
+                    at.as_array()?.iter().position(fits)?.to_string()
+                }
+            };
+            pointer.push('/');
+            pointer.push_str(&token);
+            at = component.pointer(&pointer)?;
+        }
+        Some(pointer)
     }
 
     /// Whether the last key is `tag`: then the field holds only the tag.

@@ -1,0 +1,70 @@
+//! Whether a run of a workflow step is alive in its Application's status: a request for another one is a replay.
+
+use serde_json::Value;
+
+/// What an Application says of a run of one of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// A step with this id is being run.
+    Alive,
+    /// The workflow is under way, but its status does not name this id yet: KubeVela writes it after the first try.
+    NotYet,
+    /// The step with this id has ended, or there is no workflow that could run it.
+    Over,
+}
+
+/// Reads what the `status` of an Application, or of a WorkflowRun, says of the run `id` (KubeVela's `context.stepSessionID`).
+pub fn run_state(object: &Value, id: &str) -> RunState {
+    let status = object.get("status");
+    // An Application keeps its workflow's status below `workflow`; a WorkflowRun's is its own.
+    let workflow = status.and_then(|status| status.get("workflow").or(Some(status)));
+    let Some(workflow) = workflow else { return RunState::NotYet };
+    let is = |key: &str| workflow.get(key).and_then(Value::as_bool) == Some(true);
+    let ended = is("finished") || is("terminated");
+    let list =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut steps = list(workflow, "steps");
+    let nested: Vec<Value> = steps.iter().flat_map(|step| list(step, "subSteps")).collect();
+    steps.extend(nested);
+    let this = steps.iter().find(|step| step.get("id").and_then(Value::as_str) == Some(id));
+    match this.map(|step| step.get("phase").and_then(Value::as_str).unwrap_or_default()) {
+        Some("succeeded" | "skipped") => RunState::Over,
+        _ if ended => RunState::Over,
+        Some(_) => RunState::Alive,
+        None => RunState::NotYet,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_run_is_alive_while_its_step_is() {
+        let workflow = |workflow: Value| json!({ "status": { "workflow": workflow } });
+        for (object, state) in [
+            (json!({}), RunState::NotYet),
+            (json!({ "status": {} }), RunState::NotYet),
+            (workflow(json!({ "steps": [{ "id": "other", "phase": "running" }] })), RunState::NotYet),
+            (workflow(json!({ "steps": [{ "id": "me", "phase": "running" }] })), RunState::Alive),
+            (workflow(json!({ "steps": [{ "id": "me", "phase": "failed" }] })), RunState::Alive),
+            (workflow(json!({ "steps": [{ "id": "me", "phase": "succeeded" }] })), RunState::Over),
+            (
+                workflow(json!({ "finished": true, "steps": [{ "id": "me", "phase": "failed" }] })),
+                RunState::Over,
+            ),
+            (workflow(json!({ "terminated": true, "steps": [] })), RunState::Over),
+            (
+                workflow(
+                    json!({ "steps": [{ "id": "g", "subSteps": [{ "id": "me", "phase": "pending" }] }] }),
+                ),
+                RunState::Alive,
+            ),
+            (json!({ "status": { "steps": [{ "id": "me", "phase": "running" }] } }), RunState::Alive),
+            (json!({ "status": { "finished": true, "steps": [{ "id": "me" }] } }), RunState::Over),
+        ] {
+            assert_eq!(run_state(&object, "me"), state, "{object}");
+        }
+    }
+}
