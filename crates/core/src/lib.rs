@@ -17,6 +17,7 @@ pub mod reason;
 pub mod resource;
 pub mod secret;
 pub mod select;
+pub mod signature;
 pub mod spec;
 pub mod tags;
 pub mod yaml;
