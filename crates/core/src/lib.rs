@@ -6,6 +6,7 @@
 //! The vocabulary: a [`image::Repository`] holds [`image::Tag`]s; [`select::Rules`] order them; a [`yaml::Manifest`] is
 //! a file of the user in which one scalar names an image.
 
+pub mod body;
 pub mod credential;
 pub mod decide;
 pub mod docker_config;
@@ -20,4 +21,5 @@ pub mod select;
 pub mod signature;
 pub mod spec;
 pub mod tags;
+pub mod webhook;
 pub mod yaml;
