@@ -68,7 +68,7 @@ check-generated:
 .PHONY: fuzz
 fuzz: ## Run the property tests for long: make fuzz CASES=100000
 	$(call say,$(CASES) cases of every property)
-	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-core --test edit_properties --test policy_properties --test docker_config
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-core --test edit_properties --test policy_properties --test docker_config --test webhook --test step
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-git -p image-gitops-registry --lib
 
 .PHONY: bench

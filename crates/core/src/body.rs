@@ -31,6 +31,9 @@ pub enum BodyError {
     /// A field holds something else than a text.
     #[error("`{0}` is not a text")]
     NotText(&'static str),
+    /// A field that nobody knows.
+    #[error("unknown field {0:?}")]
+    Unknown(String),
     /// A field cannot be used.
     #[error("`{field}` is {text:?}: {reason}")]
     Unusable {
@@ -46,6 +49,10 @@ pub enum BodyError {
 impl BodyError {
     pub(crate) fn unusable(field: &'static str, text: &str, reason: &'static str) -> Self {
         Self::Unusable { field, text: beginning(text), reason }
+    }
+
+    pub(crate) fn unknown(field: &str) -> Self {
+        Self::Unknown(beginning(field))
     }
 }
 

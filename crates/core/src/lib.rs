@@ -20,6 +20,7 @@ pub mod secret;
 pub mod select;
 pub mod signature;
 pub mod spec;
+pub mod step;
 pub mod tags;
 pub mod webhook;
 pub mod yaml;

@@ -16,6 +16,7 @@ use crate::{
 
 use fields::{at, expect, interval, name, person, policy, secret, target};
 
+pub(crate) use fields::is_name;
 pub use fields::parse_interval;
 
 /// The least time between two reads of a registry.

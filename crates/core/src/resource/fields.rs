@@ -19,13 +19,18 @@ pub(super) fn expect(field: &'static str, expected: &'static str, found: String)
     if found == expected { Ok(()) } else { Err(at(field)(SpecReason::Unexpected { expected, found })) }
 }
 
-/// A name as Kubernetes takes it (RFC 1123 subdomain). It ends up in commit trailers, so no white space gets through.
-pub(super) fn name(field: &'static str, text: String) -> Result<String, SpecError> {
+/// Whether Kubernetes takes it as a name (RFC 1123 subdomain). It ends up in commit trailers, so no white space gets
+/// through.
+pub(crate) fn is_name(text: &str) -> bool {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let edges =
         text.as_bytes().first().is_some_and(alphanumeric) && text.as_bytes().last().is_some_and(alphanumeric);
     let inner = text.as_bytes().iter().all(|b| alphanumeric(b) || matches!(b, b'-' | b'.'));
-    if edges && inner && text.len() <= 253 { Ok(text) } else { Err(at(field)(SpecReason::Name(text))) }
+    edges && inner && text.len() <= 253
+}
+
+pub(super) fn name(field: &'static str, text: String) -> Result<String, SpecError> {
+    if is_name(&text) { Ok(text) } else { Err(at(field)(SpecReason::Name(text))) }
 }
 
 pub(super) fn secret(
