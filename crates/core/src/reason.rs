@@ -4,11 +4,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// One list for the words, their order and the type.
 macro_rules! reasons {
     ($($(#[$doc:meta])+ $name:ident,)+) => {
         /// Why a resource is as it is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
         pub enum Reason {
             $($(#[$doc])+ $name,)+
         }
@@ -108,7 +110,7 @@ impl Reason {
             | Self::BranchMoved
             | Self::DeployFailed
             | Self::Progressing => Retry::Soon,
-            Self::InvalidSpec | Self::TargetShared => Retry::OnChange,
+            Self::InvalidSpec => Retry::OnChange,
             _ => Retry::AtInterval,
         }
     }

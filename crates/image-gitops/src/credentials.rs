@@ -87,9 +87,32 @@ pub(crate) struct Found {
 pub(crate) struct Ambient {
     github: Option<(&'static str, Credential)>,
     docker: Option<(PathBuf, DockerConfig)>,
+    /// Certificates that are trusted besides the usual ones and those that a resource names.
+    ca: Option<String>,
 }
 
 impl Ambient {
+    /// In a cluster nothing is ambient but certificates: who could push with a token of the service's own?
+    pub(crate) fn cluster(ca: Option<String>) -> Self {
+        Self { ca, ..Self::default() }
+    }
+
+    /// The certificates to trust for a resource: those in the Secret `name`, if one is named, and the ambient ones.
+    pub(crate) fn ca(
+        &self,
+        input: &Input,
+        resource: &Resource,
+        name: Option<&str>,
+    ) -> Result<Option<String>, CredentialError> {
+        let Some(id) = name.map(|name| local(resource, name)) else { return Ok(self.ca.clone()) };
+        let secret = input.secrets.get(&id).ok_or_else(|| CredentialError::NoCa(id.clone()))?;
+        let named = secret.ca().map_err(|source| CredentialError::Secret(id, source))?;
+        Ok(Some(match &self.ca {
+            Some(ambient) => format!("{named}\n{ambient}"),
+            None => named,
+        }))
+    }
+
     /// Reads `GITHUB_TOKEN`, `GH_TOKEN` and docker's config.
     pub(crate) fn read() -> Result<Self, CredentialError> {
         let github = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find_map(|name| {
@@ -107,7 +130,7 @@ impl Ambient {
                 .map_err(|source| CredentialError::DockerConfig(path.clone(), source))?;
             docker = Some((path, config));
         }
-        Ok(Self { github, docker })
+        Ok(Self { github, docker, ca: None })
     }
 
     /// The credential for pushing to the resource's repository at `host`.
@@ -160,17 +183,6 @@ impl Ambient {
             _ => Ok(Found { credential: Credential::Anonymous, source }),
         }
     }
-}
-
-/// The certificate authority in the Secret `name`, if one is named.
-pub(crate) fn ca(
-    input: &Input,
-    resource: &Resource,
-    name: Option<&str>,
-) -> Result<Option<String>, CredentialError> {
-    let Some(id) = name.map(|name| local(resource, name)) else { return Ok(None) };
-    let secret = input.secrets.get(&id).ok_or_else(|| CredentialError::NoCa(id.clone()))?;
-    secret.ca().map(Some).map_err(|source| CredentialError::Secret(id, source))
 }
 
 fn local(resource: &Resource, name: &str) -> ResourceId {

@@ -4,14 +4,17 @@ mod listing;
 
 use std::sync::Arc;
 
-use image_gitops_core::resource::{Resource, ResourceId};
+use image_gitops_core::{
+    reason::Reason,
+    resource::{Resource, ResourceId},
+};
 use image_gitops_git::{
     Access as GitAccess, Branch, GitError, Limits as GitLimits, Remote, RemoteUrl, RepoPath,
 };
 use image_gitops_registry::{Access as RegistryAccess, Limits as RegistryLimits, Registry, RegistryError};
 
 use crate::{
-    credentials::{self, Ambient, CredentialError, Source},
+    credentials::{Ambient, CredentialError, Found, Source},
     input::Input,
 };
 
@@ -29,6 +32,23 @@ pub(crate) enum JobError {
 }
 
 impl JobError {
+    /// The resource that it is about.
+    pub(crate) fn resource(&self) -> &ResourceId {
+        match self {
+            Self::Git(id, _) | Self::Registry(id, _) | Self::Credential(id, _) => id,
+        }
+    }
+
+    /// Why, in one word.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Git(_, GitError::Settings { .. }) | Self::Registry(..) | Self::Credential(..) => {
+                Reason::CredentialUnusable
+            }
+            Self::Git(..) => Reason::InvalidSpec,
+        }
+    }
+
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Git(_, error) => error.hint(),
@@ -73,12 +93,34 @@ type GroupKey = (String, String, Source, Option<ResourceId>);
 /// Two resources share a client, and its tokens, when they would use it alike.
 type RegistryKey = (String, Source, Option<ResourceId>, bool);
 
-/// Makes the groups, in the order of the resources.
+/// Makes the groups, in the order of the resources; fails where any resource cannot be worked on.
 pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, JobError> {
-    let mut groups: Vec<(GroupKey, Group)> = Vec::new();
-    let mut registries: Vec<(RegistryKey, Registry)> = Vec::new();
-    let mut listings: Vec<Arc<Listing>> = Vec::new();
-    for resource in &input.resources {
+    let (groups, failed) = prepare(input, ambient);
+    match failed.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(groups),
+    }
+}
+
+/// Makes the groups of the resources that can be worked on, and tells which cannot.
+pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobError>) {
+    let mut preparation = Preparation { input, ambient, groups: Vec::new(), registries: Vec::new(), listings: Vec::new() };
+    let failed = input.resources.iter().filter_map(|resource| preparation.add(resource).err()).collect();
+    (preparation.groups.into_iter().map(|(_, group)| group).collect(), failed)
+}
+
+/// Groups in the making, with the clients that they share.
+struct Preparation<'i> {
+    input: &'i Input,
+    ambient: &'i Ambient,
+    groups: Vec<(GroupKey, Group)>,
+    registries: Vec<(RegistryKey, Registry)>,
+    listings: Vec<Arc<Listing>>,
+}
+
+impl Preparation<'_> {
+    fn add(&mut self, resource: &Resource) -> Result<(), JobError> {
+        let (input, ambient) = (self.input, self.ambient);
         let git = |error| JobError::Git(resource.id.clone(), error);
         let credential = |error| JobError::Credential(resource.id.clone(), error);
         let url = RemoteUrl::parse(&resource.git.url).map_err(git)?;
@@ -86,59 +128,65 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
         let path = RepoPath::new(&resource.git.path).map_err(git)?;
         let found = ambient.git(input, resource, url.host()).map_err(credential)?;
         let for_registry = ambient.registry(input, resource, url.host()).map_err(credential)?;
+        let registry_source = for_registry.source.clone();
+        let registry = self.registry(resource, for_registry)?;
+        let listing = self.listing(&registry, resource);
 
-        let ca_id = |name: &Option<String>| {
-            name.as_ref()
-                .map(|name| ResourceId { namespace: resource.id.namespace.clone(), name: name.clone() })
-        };
-        let registry_key: RegistryKey = (
-            resource.image.registry().to_owned(),
-            for_registry.source.clone(),
-            ca_id(&resource.registry.ca_secret),
-            resource.registry.insecure,
+        let key: GroupKey = (
+            url.to_string(),
+            branch.to_string(),
+            found.source.clone(),
+            local(resource, resource.git.ca_secret.as_ref()),
         );
-        let registry = match registries.iter().find(|(key, _)| *key == registry_key) {
-            Some((_, registry)) => registry.clone(),
-            None => {
-                let access = RegistryAccess {
-                    credential: for_registry.credential,
-                    ca: credentials::ca(input, resource, resource.registry.ca_secret.as_deref())
-                        .map_err(credential)?,
-                    insecure: resource.registry.insecure,
-                };
-                let registry = Registry::new(resource.image.registry(), access, RegistryLimits::default())
-                    .map_err(|error| JobError::Registry(resource.id.clone(), error))?;
-                registries.push((registry_key, registry.clone()));
-                registry
-            }
-        };
-
-        let listing = match listings.iter().find(|listing| listing.is_of(&registry, &resource.image)) {
-            Some(listing) => listing.clone(),
-            None => {
-                let listing = Arc::new(Listing::new(registry.clone(), resource.image.clone()));
-                listings.push(listing.clone());
-                listing
-            }
-        };
-
-        let key: GroupKey =
-            (url.to_string(), branch.to_string(), found.source.clone(), ca_id(&resource.git.ca_secret));
-        let registry_source = for_registry.source;
         let job = Job { resource: resource.clone(), path, registry, listing, registry_source };
-        match groups.iter_mut().find(|(other, _)| *other == key) {
+        match self.groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.jobs.push(job),
             None => {
-                let access = GitAccess {
-                    credential: found.credential,
-                    ca: credentials::ca(input, resource, resource.git.ca_secret.as_deref())
-                        .map_err(credential)?,
-                };
+                let ca = ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
+                let access = GitAccess { credential: found.credential, ca };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
                 let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());
-                groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
+                self.groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
             }
         }
+        Ok(())
     }
-    Ok(groups.into_iter().map(|(_, group)| group).collect())
+
+    /// The client for the resource's registry: one for all that would use it alike.
+    fn registry(&mut self, resource: &Resource, found: Found) -> Result<Registry, JobError> {
+        let key: RegistryKey = (
+            resource.image.registry().to_owned(),
+            found.source,
+            local(resource, resource.registry.ca_secret.as_ref()),
+            resource.registry.insecure,
+        );
+        if let Some((_, registry)) = self.registries.iter().find(|(other, _)| *other == key) {
+            return Ok(registry.clone());
+        }
+        let ca = self
+            .ambient
+            .ca(self.input, resource, resource.registry.ca_secret.as_deref())
+            .map_err(|error| JobError::Credential(resource.id.clone(), error))?;
+        let access =
+            RegistryAccess { credential: found.credential, ca, insecure: resource.registry.insecure };
+        let registry = Registry::new(resource.image.registry(), access, RegistryLimits::default())
+            .map_err(|error| JobError::Registry(resource.id.clone(), error))?;
+        self.registries.push((key, registry.clone()));
+        Ok(registry)
+    }
+
+    /// The list of the image's tags: one for all who read it with the same client.
+    fn listing(&mut self, registry: &Registry, resource: &Resource) -> Arc<Listing> {
+        if let Some(listing) = self.listings.iter().find(|listing| listing.is_of(registry, &resource.image)) {
+            return listing.clone();
+        }
+        let listing = Arc::new(Listing::new(registry.clone(), resource.image.clone()));
+        self.listings.push(listing.clone());
+        listing
+    }
+}
+
+/// A Secret that a resource names, in the resource's namespace.
+fn local(resource: &Resource, name: Option<&String>) -> Option<ResourceId> {
+    name.map(|name| ResourceId { namespace: resource.id.namespace.clone(), name: name.clone() })
 }

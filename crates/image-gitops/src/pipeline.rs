@@ -4,6 +4,7 @@
 //! that was cut short heals with the next one, and the same pass twice makes one commit.
 
 mod act;
+pub(crate) mod after;
 pub(crate) mod edit;
 mod explain;
 pub(crate) mod observe;
@@ -45,6 +46,8 @@ pub(crate) enum Mode {
     Plan,
     /// Commit and push.
     Sync,
+    /// Commit and push, and tell what the branch says afterwards: what a cluster is to follow.
+    Serve,
 }
 
 /// Runs one pass. Never fails as a whole: each resource's outcome stands in the report.
@@ -60,8 +63,8 @@ pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
         let mut jobs = plan::decide_all(group, &mut tags, &observed, &mut files).await;
         let edit = files.as_mut().map(|files| edit::make(&mut jobs, files)).unwrap_or_default();
         let lead = jobs.iter().find(|planned| planned.wants().is_some()).map(|planned| planned.job);
-        let (Some(lead), Some(snapshot), Mode::Sync) = (lead, &observed.snapshot, mode) else {
-            return GroupReport::new(group, &observed, jobs, edit, None);
+        let (Some(lead), Some(snapshot), Mode::Sync | Mode::Serve) = (lead, &observed.snapshot, mode) else {
+            return GroupReport::new(group, &observed, jobs, edit, None, mode);
         };
         // Act (network): on top of exactly what was read, or not at all.
         match act::push(group, lead, snapshot, &edit).await {
@@ -71,7 +74,7 @@ pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
                 attempt += 1;
                 observed = observe::snapshot(group).await;
             }
-            result => return GroupReport::new(group, &observed, jobs, edit, Some(result)),
+            result => return GroupReport::new(group, &observed, jobs, edit, Some(result), mode),
         }
     }
 }

@@ -6,7 +6,9 @@ pub(crate) mod text;
 
 mod failure;
 
-use image_gitops_core::{decide::Outcome, image::Tag};
+use std::time::Duration;
+
+use image_gitops_core::{decide::Outcome, image::Tag, reason::Reason};
 use image_gitops_git::{Pushed, RepoPath};
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ pub(crate) use failure::{Failure, chain};
 
 use crate::{
     job::Group,
-    pipeline::{edit::Edit, observe::Observed, plan::Planned},
+    pipeline::{Mode, after::Says, edit::Edit, observe::Observed, plan::Planned},
 };
 
 /// What became of one resource.
@@ -58,6 +60,8 @@ pub(crate) struct JobReport {
     pub(crate) resource: String,
     pub(crate) image: String,
     pub(crate) status: Status,
+    /// Why it is so, in the one word that a cluster's conditions carry.
+    pub(crate) reason: Reason,
     /// The tags in Git; empty where an image has none or the file could not be read.
     pub(crate) current: Vec<String>,
     /// The tag that is, or would be, written.
@@ -81,6 +85,12 @@ pub(crate) struct JobReport {
     pub(crate) hint: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// For how long a server asks to be left alone.
+    #[serde(skip)]
+    pub(crate) retry_after: Option<Duration>,
+    /// What the branch says now, where the mode asks for it.
+    #[serde(skip)]
+    pub(crate) says: Option<Says>,
 }
 
 /// How many tags there are.
@@ -156,8 +166,17 @@ impl GroupReport {
         jobs: Vec<Planned<'_>>,
         edit: Edit,
         pushed: Option<Result<Pushed, Failure>>,
+        mode: Mode,
     ) -> Self {
-        let resources = jobs.iter().map(|planned| JobReport::new(planned, pushed.as_ref())).collect();
+        let landed = matches!(pushed, Some(Ok(_)));
+        let report = |planned: &Planned<'_>| {
+            let mut report = JobReport::new(planned, pushed.as_ref());
+            if let (Mode::Serve, Some(snapshot)) = (mode, &observed.snapshot) {
+                report.says = Says::of(planned, snapshot, landed.then_some(&edit));
+            }
+            report
+        };
+        let resources = jobs.iter().map(report).collect();
         Self {
             repository: group.url.to_string(),
             branch: group.branch.to_string(),
@@ -184,6 +203,7 @@ impl JobReport {
             resource: resource.id.to_string(),
             image: resource.image.to_string(),
             status: Status::UpToDate,
+            reason: Reason::UpToDate,
             current: Vec::new(),
             tag: None,
             digest: None,
@@ -198,6 +218,8 @@ impl JobReport {
             causes: Vec::new(),
             hint: None,
             notes: Vec::new(),
+            retry_after: None,
+            says: None,
         };
         let decision = match &planned.decision {
             Ok(decision) => decision,
@@ -213,10 +235,12 @@ impl JobReport {
             (Outcome::UpToDate, _) => {}
             (Outcome::Hold(hold), _) => {
                 report.status = Status::Held;
+                report.reason = Reason::Held;
                 report.message = Some(hold.to_string());
             }
             (Outcome::Update(tag), pushed) => {
                 report.status = if pushed.is_some() { Status::Updated } else { Status::Planned };
+                report.reason = Reason::Updated;
                 report.tag = Some(tag.to_string());
                 report.digest = planned.digest.as_ref().map(ToString::to_string);
                 if let Some(Err(failure)) = pushed {
@@ -229,6 +253,8 @@ impl JobReport {
 
     fn fail(&mut self, failure: &Failure) {
         self.status = failure.status();
+        self.reason = failure.reason();
+        self.retry_after = failure.retry_after();
         self.message = Some(failure.to_string());
         self.causes = chain(failure);
         self.hint = failure.hint();

@@ -1,8 +1,12 @@
 //! Why nothing was written for a resource, from whichever part it came.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use image_gitops_core::{decide::Refusal, yaml::YamlError};
+use image_gitops_core::{
+    decide::Refusal,
+    reason::Reason,
+    yaml::{YamlError, YamlReason},
+};
 use image_gitops_git::GitError;
 use image_gitops_registry::RegistryError;
 
@@ -67,6 +71,43 @@ impl Failure {
         }
     }
 
+    /// Why, in the one word that conditions and Events carry.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Suspended => Reason::Suspended,
+            Self::Registry(error) => registry(error),
+            Self::Git(error) => git(error),
+            Self::Yaml(error) => match *error.reason {
+                YamlReason::NoApplication { .. }
+                | YamlReason::NoComponent { .. }
+                | YamlReason::NoKey { .. }
+                | YamlReason::NoIndex { .. }
+                | YamlReason::NoItem { .. } => Reason::TargetNotFound,
+                _ => Reason::FileNotEditable,
+            },
+            Self::Refusal(Refusal::EmptyList(_) | Refusal::NoMatch { .. }) => Reason::NoTagAllowed,
+            Self::Refusal(_) => Reason::TargetNotFound,
+            Self::Place(PlaceError::Shared { .. }) => Reason::TargetShared,
+            Self::Place(_) => Reason::TargetNotFound,
+            Self::DeadTags { .. } => Reason::ImageNotFound,
+        }
+    }
+
+    /// For how long a server asks to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Registry(error) => match **error {
+                RegistryError::Throttled { retry_after, .. } => retry_after,
+                _ => None,
+            },
+            Self::Git(error) => match **error {
+                GitError::Unavailable { retry_after, .. } => retry_after,
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
@@ -80,6 +121,38 @@ impl Failure {
                 Some("push the image again, or delete the tags that are left of it".into())
             }
         }
+    }
+}
+
+fn registry(error: &RegistryError) -> Reason {
+    match error {
+        RegistryError::Settings { .. } => Reason::CredentialUnusable,
+        RegistryError::NotFound { .. } => Reason::ImageNotFound,
+        RegistryError::Denied { .. } => Reason::RegistryDenied,
+        RegistryError::Throttled { .. } => Reason::RegistryThrottled,
+        RegistryError::Unreachable { .. } | RegistryError::Unavailable { .. } => Reason::RegistryUnreachable,
+        _ => Reason::NotARegistry,
+    }
+}
+
+fn git(error: &GitError) -> Reason {
+    match error {
+        GitError::Url { .. } | GitError::Name { .. } => Reason::InvalidSpec,
+        GitError::Settings { .. } => Reason::CredentialUnusable,
+        GitError::Denied { .. } => Reason::GitDenied,
+        GitError::RepositoryNotFound { .. } => Reason::RepositoryNotFound,
+        GitError::BranchNotFound { .. } | GitError::EmptyRepository { .. } => Reason::BranchNotFound,
+        GitError::PathNotFound { .. } | GitError::PathKind { .. } | GitError::EmptyFolder { .. } => {
+            Reason::PathNotFound
+        }
+        GitError::PolicyRefused { .. } => Reason::PushRefused,
+        GitError::Moved { .. } => Reason::BranchMoved,
+        GitError::NotGit { .. }
+        | GitError::Unsupported { .. }
+        | GitError::Protocol { .. }
+        | GitError::Server { .. }
+        | GitError::TooLarge { .. } => Reason::NotAGitServer,
+        _ => Reason::GitUnreachable,
     }
 }
 

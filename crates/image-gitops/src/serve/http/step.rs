@@ -1,0 +1,195 @@
+//! The workflow step: "bring this component up to date now, then go on".
+//!
+//! KubeVela sends the same request again and again while it is told to wait, and again after a crash on either side. So an
+//! answer depends on what Git and the cluster say, never on how often it was asked: the run's ticket only makes sure that
+//! somebody looked after the run began.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::http::{HeaderMap, StatusCode};
+use image_gitops_core::{
+    reason::{Reason, Retry},
+    resource::ResourceId,
+    step::{StepAnswer, StepRequest, StepState},
+};
+use image_gitops_kube::{Followed, Left, RunState, Stored};
+use tokio::time::timeout;
+
+use super::{Answer, Endpoint, text};
+use crate::serve::{
+    branches::{self, By},
+    store::Outcome,
+};
+
+/// The largest body that is read. A request has some 200 bytes.
+pub(super) const MOST_BYTES: usize = 16 << 10;
+/// How long a request is held, so that a quick pass is answered at once. KubeVela's worker waits as long.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// How long a run's ticket is kept. KubeVela asks at least once a minute.
+const KEPT: Duration = Duration::from_secs(15 * 60);
+/// How often a run that failed by something that may heal has it looked at again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+const RUNNING: &str = "image-gitops reads the registry and Git";
+const ROLLOUT: &str = "the new image is in Git; waiting for it in the Application";
+
+/// The runs that asked, each with when its tickets were drawn.
+#[derive(Default)]
+pub(super) struct Runs(Mutex<HashMap<(String, ResourceId), Ticket>>);
+
+#[derive(Clone, Copy)]
+struct Ticket {
+    number: u64,
+    drawn: Instant,
+    asked: Instant,
+}
+
+/// Answers one request of a step.
+pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]) -> Answer {
+    let Some(key) = &endpoint.keys.step else {
+        return Answer::failed(StatusCode::NOT_FOUND, "this instance serves no steps (--client-secret is empty)");
+    };
+    if !text(headers, "x-image-gitops-signature").is_some_and(|header| key.verify(header, body)) {
+        let message = "the signature is missing or wrong: the step signs with the token of the Secret image-gitops-client";
+        return Answer::failed(StatusCode::UNAUTHORIZED, message);
+    }
+    let request = match StepRequest::parse(body) {
+        Ok(request) => request,
+        Err(error) => {
+            return Answer::failed(StatusCode::BAD_REQUEST, format!("{error} ({})", error.hint()));
+        }
+    };
+    let service = &endpoint.service;
+    if !service.store.is_complete() {
+        return Answer::later(StatusCode::SERVICE_UNAVAILABLE, "image-gitops is starting");
+    }
+    let owner = request.owner.as_ref().unwrap_or(&request.app);
+    let runs_in = ResourceId { namespace: request.namespace.clone(), name: owner.clone() };
+    match service.applications.run_state(&runs_in, &request.run).await {
+        Ok(Some(RunState::Alive)) => {}
+        // Nothing is done for a run that nobody vouches for; the next request comes within a second or two.
+        Ok(Some(RunState::NotYet)) => return wait(StepState::Running, RUNNING),
+        Ok(Some(RunState::Over)) => {
+            return Answer::failed(StatusCode::CONFLICT, format!("the run {} of {runs_in} is over", request.run));
+        }
+        Ok(None) => {
+            return Answer::failed(StatusCode::NOT_FOUND, format!("the cluster has no Application {runs_in}"));
+        }
+        Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+    let resources =
+        service.store.of_component(&request.namespace, &request.app, request.component.as_deref());
+    if resources.is_empty() {
+        let part = request.component.as_ref().map(|name| format!(" component {name} of")).unwrap_or_default();
+        let message = format!(
+            "no ImageGitOps keeps{part} the Application {}/{} up to date: give it the trait image-gitops",
+            request.namespace, request.app
+        );
+        return Answer::failed(StatusCode::NOT_FOUND, message);
+    }
+    let looked = async {
+        for stored in &resources {
+            endpoint.looked(&request.run, stored).await;
+        }
+    };
+    let _ = timeout(PATIENCE, looked).await;
+    let own = owner == &request.app;
+    let answers = resources.iter().map(|stored| (stored, endpoint.outcome(&request.run, stored)));
+    let mut answers: Vec<Answer> = Vec::from_iter(answers.map(|(stored, outcome)| match outcome {
+        Some(outcome) => of_outcome(stored, &outcome, own),
+        None => wait(StepState::Running, RUNNING),
+    }));
+    // Of several components the one that is furthest from done speaks for all.
+    let rank = |answer: &Answer| match answer.status.as_u16() {
+        400..=499 => 0,
+        500.. => 1,
+        202 => 2,
+        _ => 3,
+    };
+    answers.sort_by_key(rank);
+    match answers.into_iter().next() {
+        Some(answer) => answer,
+        None => wait(StepState::Running, RUNNING),
+    }
+}
+
+impl Endpoint {
+    /// Waits until somebody looked after this run began.
+    async fn looked(&self, run: &str, stored: &Stored) {
+        let now = Instant::now();
+        let key = (run.to_owned(), stored.id.clone());
+        let drawn = {
+            let mut runs = self.runs.0.lock().unwrap_or_else(PoisonError::into_inner);
+            runs.retain(|_, ticket| now.duration_since(ticket.asked) < KEPT);
+            runs.get_mut(&key).map(|ticket| {
+                ticket.asked = now;
+                *ticket
+            })
+        };
+        let heals = |outcome: &Outcome| outcome.reason.retry() == Retry::Soon;
+        let again = |ticket: Ticket| {
+            let outcome = self.service.store.outcome(&stored.id).filter(|o| o.ticket >= ticket.number);
+            outcome.is_some_and(|outcome| heals(&outcome)) && now.duration_since(ticket.drawn) > AGAIN
+        };
+        let number = drawn.filter(|ticket| !again(*ticket)).map(|ticket| ticket.number);
+        let Some((handle, new)) = (match number {
+            Some(number) => branches::handle(&self.service, stored).map(|handle| (handle, number)),
+            None => branches::ask(&self.service, stored, By::Request),
+        }) else {
+            return;
+        };
+        if number.is_none() {
+            let ticket = Ticket { number: new, drawn: now, asked: now };
+            self.runs.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, ticket);
+        }
+        handle.answered(new).await;
+    }
+
+    /// What the pass after this run's beginning came to, if it has ended.
+    fn outcome(&self, run: &str, stored: &Stored) -> Option<Outcome> {
+        let key = (run.to_owned(), stored.id.clone());
+        let ticket = self.runs.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied()?;
+        self.service.store.outcome(&stored.id).filter(|outcome| outcome.ticket >= ticket.number)
+    }
+}
+
+fn wait(state: StepState, message: &str) -> Answer {
+    Answer::new(StatusCode::ACCEPTED, &StepAnswer::new(Some(state), message))
+}
+
+/// What an outcome means to a step. `own`: whether the step's own Application is the one that was brought up to date.
+fn of_outcome(stored: &Arc<Stored>, outcome: &Outcome, own: bool) -> Answer {
+    let state = match outcome.reason {
+        Reason::Updated => StepState::Updated,
+        Reason::UpToDate => StepState::Current,
+        Reason::Held | Reason::Suspended => StepState::Held,
+        reason if reason.retry() == Retry::Soon => {
+            // The reason alone, so that the sentence is the same while the state is: KubeVela then waits longer and longer.
+            let message = format!("image-gitops tries again: {reason} ({})", stored.id);
+            return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &message);
+        }
+        _ => return Answer::failed(StatusCode::UNPROCESSABLE_ENTITY, &outcome.message),
+    };
+    match &outcome.followed {
+        // Its workflow starts anew with the changed spec: to go on now would deploy the old image first.
+        Some(Followed::Patched { .. } | Followed::Nudged(_)) if own => {
+            return wait(StepState::WaitingRollout, ROLLOUT);
+        }
+        Some(Followed::Left(Left::Owned(_) | Left::Authenticated)) if own => {
+            return wait(StepState::WaitingRollout, ROLLOUT);
+        }
+        _ => {}
+    }
+    let mut answer = StepAnswer::new(Some(state), &outcome.message);
+    if let Some((image, tag)) = outcome.says.as_ref().and_then(|says| says.image.clone()) {
+        answer.image = Some(image);
+        answer.tag = Some(tag);
+    }
+    answer.digest = outcome.digest.clone().or_else(|| stored.status.digest.clone());
+    answer.commit = outcome.commit.clone();
+    Answer::new(StatusCode::OK, &answer)
+}

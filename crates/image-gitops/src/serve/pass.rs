@@ -1,0 +1,209 @@
+//! One pass over one branch, with the cluster around it: Secrets, the pipeline, the Application, status and Events.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use image_gitops_core::{
+    reason::{Reason, Retry},
+    resource::{DEFAULT_INTERVAL, Resource, ResourceId},
+};
+use image_gitops_kube::Stored;
+
+use super::{
+    Service, backoff, deploy, own,
+    secrets::{Read, Trouble},
+    store::Outcome,
+    tell,
+};
+use crate::{
+    credentials::Ambient,
+    input::Input,
+    job::{self, Group},
+    pipeline::{self, Mode},
+    report::{GroupReport, JobReport, chain},
+};
+
+/// What clients were made from: when any of it changes, they are made anew.
+#[derive(Default, PartialEq)]
+struct MadeFrom {
+    resources: Vec<(ResourceId, String, i64)>,
+    secrets: BTreeMap<ResourceId, String>,
+    ca: Option<String>,
+}
+
+/// What a branch keeps between passes: clients with their tokens and objects, and how often it failed in a row.
+#[derive(Default)]
+pub(super) struct Branch {
+    made_from: MadeFrom,
+    groups: Vec<Group>,
+    unprepared: BTreeMap<ResourceId, Trouble>,
+    failures: u32,
+}
+
+impl Branch {
+    /// Runs one pass over `resources`, which answers the requests up to `ticket`, and gives the time to the next.
+    pub(super) async fn pass(&mut self, service: &Arc<Service>, resources: &[Arc<Stored>], ticket: u64) -> Duration {
+        let started = std::time::Instant::now();
+        let mut due = Due::default();
+        let usable: Vec<(&Arc<Stored>, &Resource)> =
+            resources.iter().filter_map(|stored| Some((stored, stored.resource.as_ref().ok()?))).collect();
+        let specs: Vec<&Resource> = usable.iter().map(|(_, resource)| *resource).collect();
+        let read = Read::all(service, &specs).await;
+
+        let mut ready: Vec<(&Arc<Stored>, &Resource)> = Vec::new();
+        for (stored, resource) in usable {
+            let trouble = read.trouble(resource).or_else(|| held(service, resource));
+            match trouble {
+                Some(trouble) => {
+                    due.add(trouble.reason, resource.interval, None);
+                    self.fail(service, stored, &trouble, ticket).await;
+                }
+                None => ready.push((stored, resource)),
+            }
+        }
+        self.prepare(service, &ready, read);
+        for (stored, resource) in &ready {
+            if let Some(trouble) = self.unprepared.get(&stored.id).cloned() {
+                due.add(trouble.reason, resource.interval, None);
+                self.fail(service, stored, &trouble, ticket).await;
+            }
+        }
+        for group in &self.groups {
+            let report = pipeline::pass(group, Mode::Serve).await;
+            for (job, outcome) in group.jobs.iter().zip(&report.resources) {
+                let resource = &job.resource;
+                if let (Reason::RegistryThrottled, Some(asked)) = (outcome.reason, outcome.retry_after) {
+                    service.backoff.hold(resource.image.registry(), asked);
+                }
+                due.add(outcome.reason, resource.interval, outcome.retry_after);
+                let found = ready.iter().find(|(stored, _)| stored.id == resource.id);
+                if let Some((stored, _)) = found {
+                    land(service, stored, resource, (group, job), &report, outcome, ticket, &mut due).await;
+                }
+            }
+        }
+        service.metrics.pass(started.elapsed());
+        self.failures = if due.failed { self.failures.saturating_add(1) } else { 0 };
+        due.wait(self.failures)
+    }
+
+    /// Makes the clients anew where anything that they are made from changed.
+    fn prepare(&mut self, service: &Service, ready: &[(&Arc<Stored>, &Resource)], read: Read) {
+        let ca = own::ca(&service.options);
+        let made_from = MadeFrom {
+            resources: ready.iter().map(|(s, _)| (s.id.clone(), s.uid.clone(), s.generation)).collect(),
+            secrets: read.versions,
+            ca: ca.clone(),
+        };
+        if made_from == self.made_from {
+            return;
+        }
+        let input = Input {
+            resources: ready.iter().map(|(_, resource)| (*resource).clone()).collect(),
+            secrets: read.secrets,
+        };
+        let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca));
+        self.groups = groups;
+        self.unprepared = failed
+            .into_iter()
+            .map(|error| {
+                let hint = error.hint();
+                let message = tell::sentence(&error.to_string(), &chain(&error), hint.as_deref());
+                (error.resource().clone(), Trouble { reason: error.reason(), message })
+            })
+            .collect();
+        self.made_from = made_from;
+    }
+
+    async fn fail(&self, service: &Service, stored: &Stored, trouble: &Trouble, ticket: u64) {
+        let outcome = Outcome {
+            ticket,
+            reason: trouble.reason,
+            message: trouble.message.clone(),
+            says: None,
+            digest: None,
+            commit: None,
+            followed: None,
+        };
+        service.store.set_outcome(&stored.id, outcome);
+        tell::trouble(service, stored, trouble.reason, &trouble.message).await;
+    }
+}
+
+/// Brings one resource's outcome to the cluster: the Application first, then what is said of it.
+#[allow(clippy::too_many_arguments, reason = "what a pass knows of one resource, passed on once")]
+async fn land(
+    service: &Arc<Service>,
+    stored: &Stored,
+    resource: &Resource,
+    (group, job): (&Group, &job::Job),
+    report: &GroupReport,
+    outcome: &JobReport,
+    ticket: u64,
+    due: &mut Due,
+) {
+    let updated = outcome.reason == Reason::Updated;
+    let commit = report.commit.as_ref().map(|commit| commit.id.as_str()).filter(|_| updated);
+    let deployed = deploy::follow(service, resource, outcome, commit).await;
+    let reason = match &deployed {
+        Some(Err(_)) => Reason::DeployFailed,
+        _ => outcome.reason,
+    };
+    if reason == Reason::DeployFailed {
+        due.add(reason, resource.interval, None);
+    }
+    let told = tell::Told {
+        reason,
+        message: tell::message(outcome, commit, &deployed),
+        commit: commit.map(str::to_owned),
+        credentials: tell::credentials(resource, group, job),
+        patched: matches!(deployed, Some(Ok(image_gitops_kube::Followed::Patched { .. }))),
+    };
+    service.metrics.outcome(reason);
+    service.store.set_outcome(
+        &stored.id,
+        Outcome {
+            ticket,
+            reason,
+            message: told.message.clone(),
+            says: outcome.says.clone(),
+            digest: outcome.digest.clone(),
+            commit: told.commit.clone().or_else(|| stored.status.commit.clone()),
+            followed: deployed.and_then(Result::ok),
+        },
+    );
+    tell::outcome(service, stored, outcome, told).await;
+}
+
+/// Why a resource must wait though nothing is wrong with it: its registry asked to be left alone.
+fn held(service: &Service, resource: &Resource) -> Option<Trouble> {
+    let host = resource.image.registry();
+    let left = service.backoff.left(host).filter(|_| !resource.suspend)?;
+    // Rounded to minutes, so that the sentence does not change with every pass.
+    let minutes = left.as_secs() / 60 + 1;
+    Some(Trouble {
+        reason: Reason::RegistryThrottled,
+        message: format!("{host} asked to be left alone; it is asked again in {minutes} min at the latest"),
+    })
+}
+
+/// When the branch is to be looked at again.
+#[derive(Default)]
+struct Due {
+    waits: Vec<(Reason, Duration, Option<Duration>)>,
+    failed: bool,
+}
+
+impl Due {
+    fn add(&mut self, reason: Reason, interval: Duration, asked: Option<Duration>) {
+        self.failed |= reason.retry() == Retry::Soon;
+        self.waits.push((reason, interval, asked));
+    }
+
+    /// The shortest wait of any resource, a tenth more or less: many branches must not ask in step.
+    fn wait(&self, failures: u32) -> Duration {
+        let waits = self.waits.iter().map(|(reason, interval, asked)| {
+            backoff::wait(*reason, failures, *interval).max(asked.unwrap_or_default())
+        });
+        waits.min().unwrap_or(DEFAULT_INTERVAL).mul_f64(0.9 + 0.2 * fastrand::f64())
+    }
+}

@@ -1,0 +1,163 @@
+//! What is said of a resource: its status, Events on it and on its Applications, and a nudge so that KubeVela shows it.
+
+use std::collections::BTreeSet;
+
+use image_gitops_core::{
+    reason::Reason,
+    resource::{Resource, ResourceId},
+};
+use image_gitops_kube::{EventKind, KubeError, News, Stored, TagCounts};
+use jiff::Timestamp;
+
+use super::{
+    Service,
+    deploy::{self, Deployed},
+    store::target,
+};
+use crate::{
+    job::{Group, Job},
+    report::JobReport,
+};
+
+/// The longest sentence in a status. `vela status` prints it on one line.
+const LONGEST: usize = 1000;
+
+/// What is to be said after a pass, besides what the report has.
+pub(super) struct Told {
+    pub(super) reason: Reason,
+    pub(super) message: String,
+    pub(super) commit: Option<String>,
+    pub(super) credentials: String,
+    /// Whether the Application was changed by us just now.
+    pub(super) patched: bool,
+}
+
+/// Says that nothing could be tried for a resource.
+pub(super) async fn trouble(service: &Service, stored: &Stored, reason: Reason, message: &str) {
+    let news = News {
+        generation: stored.generation,
+        reason,
+        message: shortened(message),
+        image: None,
+        digest: None,
+        commit: None,
+        tags: None,
+        policy: None,
+        credentials: None,
+        sync: stored.sync.clone(),
+    };
+    service.metrics.outcome(reason);
+    say(service, stored, news, false).await;
+}
+
+/// Says what a pass came to.
+pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobReport, told: Told) {
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let news = News {
+        generation: stored.generation,
+        reason: told.reason,
+        message: shortened(&told.message),
+        image: report.says.as_ref().and_then(|says| says.image.clone()),
+        digest: report.digest.clone().filter(|_| told.commit.is_some()),
+        commit: told.commit,
+        tags: report.tags.map(|tags| TagCounts { total: count(tags.total), matched: count(tags.matched) }),
+        policy: Some(report.policy.clone()),
+        credentials: Some(told.credentials),
+        sync: stored.sync.clone(),
+    };
+    say(service, stored, news, told.patched).await;
+}
+
+/// Writes the status where it differs, and tells who should know where it says something else.
+async fn say(service: &Service, stored: &Stored, news: News, patched: bool) {
+    // The store has what was written last, whether the watch told it yet or not.
+    let before = service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |stored| stored.status.clone());
+    let after = before.after(&news, Timestamp::now());
+    if after == before {
+        return;
+    }
+    if let Err(error) = service.applications.write_status(&stored.id, &after).await {
+        return log(&stored.id, &error);
+    }
+    let same = after.says_the_same(&before);
+    service.store.set_status(&stored.id, &stored.uid, after);
+    if same && !patched {
+        return;
+    }
+    let short = news.commit.as_deref().and_then(|commit| commit.get(..7)).unwrap_or_default();
+    let tag = news.image.as_ref().map(|(_, tag)| tag.as_str()).unwrap_or_default();
+    let poke = format!("{} {tag} {short}", news.reason).trim_end().to_owned();
+    let mut objects = vec![stored.reference()];
+    // The Application that renders the resource shows its status; the one that it is for, its Events.
+    let shows = stored.renderer.as_deref().or_else(|| target(stored).map(|(application, _)| application));
+    let names: BTreeSet<&str> = shows.into_iter().chain(target(stored).map(|(application, _)| application)).collect();
+    for name in names {
+        let id = ResourceId { namespace: stored.id.namespace.clone(), name: name.to_owned() };
+        match service.applications.poke(&id, (Some(name) == shows).then_some(&poke)).await {
+            Ok(found) => objects.extend(found),
+            Err(error) => log(&id, &error),
+        }
+    }
+    let was = before.ready().map(|ready| ready.reason.clone());
+    let event = match news.reason {
+        Reason::Updated => Some((EventKind::Normal, "ImageUpdated")),
+        _ if patched => Some((EventKind::Normal, "ApplicationUpdated")),
+        reason if was.as_deref() == Some(reason.as_str()) => None,
+        reason if !reason.is_ready() => Some((EventKind::Warning, reason.as_str())),
+        // That all is well is news only where something was wrong, or a person stepped in.
+        Reason::UpToDate if before.ready().is_none_or(|ready| ready.status == "True") => None,
+        reason => Some((EventKind::Normal, reason.as_str())),
+    };
+    if let Some((kind, reason)) = event {
+        service.events.publish(&objects, kind, reason, &news.message).await;
+    }
+}
+
+fn log(id: &ResourceId, error: &KubeError) {
+    tracing::warn!(resource = %id, error = error as &dyn std::error::Error, "the cluster cannot be told");
+}
+
+/// How a resource is, in one sentence.
+pub(super) fn message(report: &JobReport, commit: Option<&str>, deployed: &Deployed) -> String {
+    let image = report.says.as_ref().and_then(|says| says.image.as_ref()).map(|(image, _)| image.as_str());
+    let said = match (&report.message, report.reason, image) {
+        (Some(message), _, _) => sentence(message, &report.causes, report.hint.as_deref()),
+        (None, Reason::Updated, Some(image)) => {
+            format!("{image} is in Git, commit {}", commit.and_then(|commit| commit.get(..7)).unwrap_or("-"))
+        }
+        (None, _, Some(image)) => match report.tags {
+            Some(tags) => format!("{image} is the newest of {} allowed tags ({} in all)", tags.matched, tags.total),
+            None => format!("{image} is up to date"),
+        },
+        (None, reason, None) => reason.to_string(),
+    };
+    let notes = report.notes.iter().cloned().chain(deploy::in_words(deployed));
+    std::iter::once(said).chain(notes).collect::<Vec<_>>().join("; ")
+}
+
+/// An error as one sentence: what was attempted, why it failed, what to do.
+pub(super) fn sentence(message: &str, causes: &[String], hint: Option<&str>) -> String {
+    let mut sentence = message.to_owned();
+    for cause in causes {
+        sentence.push_str(": ");
+        sentence.push_str(cause);
+    }
+    if let Some(hint) = hint {
+        sentence.push_str(&format!(" ({hint})"));
+    }
+    sentence.replace('\n', " ")
+}
+
+/// Which credential served which server.
+pub(super) fn credentials(resource: &Resource, group: &Group, job: &Job) -> String {
+    let shared = resource.registry.secret.is_none() && job.registry_source == group.git_source;
+    let note = if shared && resource.git.secret.is_some() { ", which is Git's" } else { "" };
+    format!("registry: {}{note}; Git: {}", job.registry_source, group.git_source)
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", message.get(..at).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
