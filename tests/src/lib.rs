@@ -1,9 +1,12 @@
 //! Real servers for the tests.
 
+mod blocking;
 mod connection;
+pub mod control_plane;
 pub mod demo_repository;
 pub mod git;
 pub mod git_server;
+mod process;
 pub mod registry_server;
 mod tls;
 pub mod tools;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::blocking::wait_for;
 use crate::tls::ServerCertificate;
 
 pub use front::{Answer, Fault, Front, FrontOptions, Request};
@@ -211,20 +212,5 @@ fn listening(process: &mut Child, log: &Path) -> Result<SocketAddr, String> {
             return Err(text);
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Runs a future to its end on a thread of its own, so that it works inside and outside of a runtime.
-fn wait_for<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
-    let run = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-            .block_on(future)
-    };
-    match std::thread::spawn(run).join() {
-        Ok(value) => value,
-        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
