@@ -1,9 +1,9 @@
-//! The control plane of a real Kubernetes: etcd and kube-apiserver on free ports of 127.0.0.1. It
-//! needs no root, and there is no node: objects are kept and checked, pods never run.
+//! The control plane of a real Kubernetes: etcd and kube-apiserver on free ports of 127.0.0.1, and KubeVela's controller
+//! where a test asks for it. It needs no root, and there is no node: objects are kept and checked, pods never run.
 //!
 //! ```no_run
 //! use image_gitops_tests::control_plane::ControlPlane;
-//! let kubernetes = ControlPlane::shared();
+//! let kubernetes = ControlPlane::shared().with_kubevela();
 //! let namespace = kubernetes.namespace();
 //! kubernetes.apply(&format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a, namespace: {namespace}}}}}")).unwrap();
 //! let map = kubernetes.get(&format!("/api/v1/namespaces/{namespace}/configmaps/a")).unwrap();
@@ -20,6 +20,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api;
+mod kubevela;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -41,6 +42,7 @@ pub use api::{Api, Refused};
 #[derive(Debug)]
 pub struct ControlPlane {
     // In the order in which they are ended.
+    kubevela: OnceLock<Process>,
     _kube_apiserver: Process,
     _etcd: Process,
     /// The file by which `kubectl`, `vela` and client libraries find the API, as an account that may do everything.
@@ -88,7 +90,7 @@ impl ControlPlane {
             api.get("/readyz").ok()?;
             api.get("/api/v1/namespaces/default").ok()
         });
-        Self { _kube_apiserver: kube_apiserver, _etcd: etcd, kubeconfig, api }
+        Self { kubevela: OnceLock::new(), _kube_apiserver: kube_apiserver, _etcd: etcd, kubeconfig, api }
     }
 }
 

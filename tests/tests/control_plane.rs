@@ -1,4 +1,4 @@
-//! The control plane of the tests is a real one.
+//! The control plane of the tests is a real one, and KubeVela's controller works on it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use image_gitops_tests::control_plane::ControlPlane;
@@ -103,6 +103,50 @@ fn a_crd_refuses_a_bad_object_with_its_own_message() {
     let refused = thing(3, 2).unwrap_err();
     assert_eq!(refused.status, 422);
     assert!(refused.message.contains("low must not be above high"), "{refused}");
+}
+
+#[test]
+fn kubevela_makes_a_deployment_of_an_application_and_a_revision_of_each_image() {
+    let kubernetes = ControlPlane::shared().with_kubevela();
+    let namespace = kubernetes.namespace();
+    let deploy = |image: &str| {
+        let application = format!(
+            "
+apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {{name: shop, namespace: {namespace}}}
+spec:
+  components:
+    - name: web
+      type: webservice
+      properties: {{image: \"{image}\"}}
+"
+        );
+        kubernetes.apply(&application).unwrap();
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments/web");
+        kubernetes.wait_until(&path, |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+        });
+    };
+    let revisions = format!("/apis/core.oam.dev/v1beta1/namespaces/{namespace}/applicationrevisions");
+    let revisions = |number| {
+        let list =
+            kubernetes.wait_until(&revisions, |list| list["items"].as_array().unwrap().len() == number);
+        let names = list["items"].as_array().unwrap().iter();
+        names.map(|it| it["metadata"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    deploy("registry.example/shop/web:1");
+    assert_eq!(revisions(1), ["shop-v1"]);
+    deploy("registry.example/shop/web:2");
+    assert_eq!(revisions(2), ["shop-v1", "shop-v2"]);
+}
+
+#[test]
+fn more_of_kubevelas_definitions_are_installed_by_name() {
+    let kubernetes = ControlPlane::shared();
+    kubernetes.install_definition("gateway");
+    let path = "/apis/core.oam.dev/v1beta1/namespaces/vela-system/traitdefinitions/gateway";
+    assert_eq!(kubernetes.get(path).unwrap()["status"]["latestRevision"]["name"], "gateway-v1");
 }
 
 #[tokio::test]
