@@ -21,6 +21,9 @@ pub struct StepRequest {
     /// The component; absent: every one that has an image to keep up to date.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// The Application, or WorkflowRun, that the run belongs to; absent: `app` itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// A request that cannot be read.
@@ -37,7 +40,7 @@ impl StepError {
 }
 
 impl StepRequest {
-    const FIELDS: [&str; 4] = ["run", "namespace", "app", "component"];
+    const FIELDS: [&str; 5] = ["run", "namespace", "app", "component", "owner"];
 
     /// Reads the body of a request.
     ///
@@ -49,12 +52,16 @@ impl StepRequest {
         if let Some(unknown) = names.find(|name| !Self::FIELDS.contains(&name.as_str())) {
             return Err(BodyError::unknown(unknown).into());
         }
-        let component = body::find(&body, "component")?.filter(|name| !name.is_empty());
+        let optional = |field: &'static str| {
+            let text = body::find(&body, field)?.filter(|name| !name.is_empty());
+            text.map(|text| name(field, text)).transpose()
+        };
         Ok(Self {
             run: run(body::text(&body, "run")?)?,
             namespace: name("namespace", body::text(&body, "namespace")?)?,
             app: name("app", body::text(&body, "app")?)?,
-            component: component.map(|text| name("component", text)).transpose()?,
+            component: optional("component")?,
+            owner: optional("owner")?,
         })
     }
 }

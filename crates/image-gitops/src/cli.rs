@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Explain(Files),
     /// Try the registry and Git access, and say what to mend
     Check(Files),
+    /// Serve the resources of a cluster: keep them up to date, answer workflow steps and webhooks
+    Serve(Box<Serve>),
+    /// Print the CustomResourceDefinition of the resource
+    Crd,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -74,6 +78,79 @@ pub(crate) struct Run {
     /// Read the registries this often, whatever the resources say: 30s, 2m, 1h
     #[arg(long, value_name = "TIME", value_parser = interval)]
     pub(crate) interval: Option<Duration>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    /// Serve the resources of this namespace only
+    #[arg(long, env = "IMAGE_GITOPS_NAMESPACE", value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// Serve only the resources whose label image-gitops.dev/instance has this value, not those without the label
+    #[arg(long, env = "IMAGE_GITOPS_INSTANCE", value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+
+    /// Answer steps and webhooks here
+    #[arg(long, env = "IMAGE_GITOPS_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Answer /metrics, /healthz and /readyz here
+    #[arg(long, env = "IMAGE_GITOPS_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:9090")]
+    pub(crate) admin_listen: SocketAddr,
+
+    /// Trust the certificates in this file besides the usual ones, for registries and Git alike
+    #[arg(long, env = "IMAGE_GITOPS_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// The address at which steps reach this service [default: http://image-gitops.<namespace>:<port>]
+    #[arg(long, env = "IMAGE_GITOPS_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// The Secret with the address and the token of steps, made where it is missing; empty: no steps
+    #[arg(
+        long,
+        env = "IMAGE_GITOPS_CLIENT_SECRET",
+        value_name = "NAME",
+        default_value = "image-gitops-client"
+    )]
+    pub(crate) client_secret: String,
+
+    /// The Secret with the token of webhooks, made where it is missing; empty: no webhooks
+    #[arg(
+        long,
+        env = "IMAGE_GITOPS_WEBHOOK_SECRET",
+        value_name = "NAME",
+        default_value = "image-gitops-webhook"
+    )]
+    pub(crate) webhook_secret: String,
+
+    /// The Lease that tells which replica polls; empty: this one [default: image-gitops, or image-gitops-<instance>]
+    #[arg(long, env = "IMAGE_GITOPS_LEASE", value_name = "NAME")]
+    pub(crate) lease: Option<String>,
+
+    /// The namespace that this program runs in [default: the service account's]
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME", hide = true)]
+    pub(crate) pod_namespace: Option<String>,
+
+    /// The name of this replica [default: a random one]
+    #[arg(long, env = "POD_NAME", value_name = "NAME", hide = true)]
+    pub(crate) pod_name: Option<String>,
+}
+
+impl Serve {
+    /// The Lease to take part in the election for; `None` where there is none.
+    pub(crate) fn lease_name(&self) -> Option<String> {
+        match (&self.lease, &self.instance) {
+            (Some(name), _) => given(name).map(str::to_owned),
+            (None, Some(instance)) => Some(format!("image-gitops-{instance}")),
+            (None, None) => Some("image-gitops".into()),
+        }
+    }
+}
+
+/// A name, unless it is empty.
+pub(crate) fn given(name: &str) -> Option<&str> {
+    Some(name.trim()).filter(|name| !name.is_empty())
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -16,6 +16,7 @@ use crate::{
     job::{self, Group, JobError},
     pipeline::Mode,
     report::{chain, json, text},
+    serve::{self, ServeError},
 };
 
 /// Why a command ended before its work began, or could not tell what it did.
@@ -27,6 +28,8 @@ enum CommandError {
     Credential(#[from] CredentialError),
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot start the runtime")]
@@ -39,6 +42,7 @@ impl CommandError {
             Self::Input(error) => Some(error.hint()),
             Self::Credential(error) => Some(error.hint()),
             Self::Job(error) => error.hint(),
+            Self::Serve(error) => error.hint(),
             Self::Output(_) | Self::Runtime(_) => None,
         }
     }
@@ -46,7 +50,7 @@ impl CommandError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) | Self::Credential(_) | Self::Job(_) => 2,
-            Self::Output(_) | Self::Runtime(_) => 1,
+            Self::Serve(_) | Self::Output(_) | Self::Runtime(_) => 1,
         }
     }
 }
@@ -95,6 +99,12 @@ async fn dispatch(cli: Cli) -> Result<u8, CommandError> {
         Command::Run(run) => keep::run(groups(&run.files)?, run.interval, cli.output).await,
         Command::Explain(files) => explain::run(groups(&files)?, cli.output).await,
         Command::Check(files) => check::run(groups(&files)?, cli.output).await,
+        Command::Serve(options) => Ok(serve::run(*options).await?),
+        Command::Crd => {
+            let crd = serde_saphyr::to_string(&image_gitops_kube::crd()).map_err(io::Error::other)?;
+            io::Write::write_all(&mut io::stdout(), crd.as_bytes())?;
+            Ok(0)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "image-gitops", &mut script);

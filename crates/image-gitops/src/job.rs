@@ -104,7 +104,8 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
 
 /// Makes the groups of the resources that can be worked on, and tells which cannot.
 pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobError>) {
-    let mut preparation = Preparation { input, ambient, groups: Vec::new(), registries: Vec::new(), listings: Vec::new() };
+    let mut preparation =
+        Preparation { input, ambient, groups: Vec::new(), registries: Vec::new(), listings: Vec::new() };
     let failed = input.resources.iter().filter_map(|resource| preparation.add(resource).err()).collect();
     (preparation.groups.into_iter().map(|(_, group)| group).collect(), failed)
 }
@@ -142,7 +143,8 @@ impl Preparation<'_> {
         match self.groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.jobs.push(job),
             None => {
-                let ca = ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
+                let ca =
+                    ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
                 let access = GitAccess { credential: found.credential, ca };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
                 let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());

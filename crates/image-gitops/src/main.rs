@@ -7,6 +7,7 @@ mod input;
 mod job;
 mod pipeline;
 mod report;
+mod serve;
 mod telemetry;
 
 use std::process::ExitCode;

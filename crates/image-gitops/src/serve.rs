@@ -150,10 +150,8 @@ async fn watch_resources(
             Change::Upsert(stored) => {
                 let (stored, wish) = service.store.put(*stored);
                 if let Err(invalid) = &stored.resource {
-                    // Every replica sees it; the one that polls says so.
-                    if *service.leads.borrow() {
-                        tell::trouble(&service, &stored, Reason::InvalidSpec, &invalid.0).await;
-                    }
+                    // Said by every replica, in the same words: a status that says so already is not written again.
+                    tell::trouble(&service, &stored, Reason::InvalidSpec, &invalid.0).await;
                 } else if wish {
                     branches::ask(&service, &stored, branches::By::Change);
                 }

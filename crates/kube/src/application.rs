@@ -163,16 +163,19 @@ impl Applications {
 
     /// Shows KubeVela that a status changed: it looks at its traits again at once, else within five minutes.
     ///
-    /// Nothing is done where KubeVela's authentication is on, or there is no such Application. Gives what names the
-    /// Application in Events.
-    pub async fn poke(&self, id: &ResourceId, value: &str) -> Result<Option<ObjectReference>, KubeError> {
+    /// Nothing is done where KubeVela's authentication is on, or `value` is absent. Gives what names the Application in
+    /// Events; `None` where there is no such Application.
+    pub async fn poke(
+        &self,
+        id: &ResourceId,
+        value: Option<&str>,
+    ) -> Result<Option<ObjectReference>, KubeError> {
         let Some(application) = self.get(id).await? else { return Ok(None) };
         let reference = reference(id, &application);
-        if annotation(&application, USER).is_some()
-            || annotation(&application, STATUS_ANNOTATION) == Some(value)
-        {
+        let (user, told) = (annotation(&application, USER), annotation(&application, STATUS_ANNOTATION));
+        let Some(value) = value.filter(|value| user.is_none() && told != Some(value)) else {
             return Ok(Some(reference));
-        }
+        };
         let api = self.0.dynamic(&client::application(), Some(&id.namespace));
         let patch = Patch::Merge(json!({ "metadata": { "annotations": { STATUS_ANNOTATION: value } } }));
         match api.patch_metadata(&id.name, &PatchParams::default(), &patch).await {

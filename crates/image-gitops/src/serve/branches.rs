@@ -14,8 +14,7 @@ use std::{
 use image_gitops_git::RemoteUrl;
 use image_gitops_kube::Stored;
 use tokio::{
-    sync::{Notify, watch},
-    task::JoinSet,
+    sync::{Notify, RwLock, watch},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -78,8 +77,8 @@ impl Handle {
 #[derive(Default)]
 pub(super) struct Branches {
     handles: Mutex<HashMap<BranchKey, Arc<Handle>>>,
-    loops: tokio::sync::Mutex<JoinSet<()>>,
-    spawned: Mutex<JoinSet<()>>,
+    /// Read while a pass is under way.
+    passes: RwLock<()>,
 }
 
 impl Branches {
@@ -87,11 +86,9 @@ impl Branches {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until every loop has ended; each does so after the pass that it is in.
+    /// Waits until no pass is under way. Once the service stops, none begins.
     pub(super) async fn ended(&self) {
-        let mut loops = self.loops.lock().await;
-        std::mem::swap(&mut *loops, &mut *self.spawned.lock().unwrap_or_else(PoisonError::into_inner));
-        while loops.join_next().await.is_some() {}
+        let _none = self.passes.write().await;
     }
 
     /// Ends a branch's loop where nobody asked meanwhile.
@@ -115,9 +112,7 @@ pub(super) fn ask(service: &Arc<Service>, stored: &Stored, by: By) -> Option<(Ar
             let (answered, _) = watch::channel(0);
             let handle = Arc::new(Handle { drawn: AtomicU64::new(0), asked: Notify::new(), answered });
             handles.insert(key.clone(), handle.clone());
-            let mut spawned = service.branches.spawned.lock().unwrap_or_else(PoisonError::into_inner);
-            while spawned.try_join_next().is_some() {}
-            spawned.spawn(keep(service.clone(), key, handle.clone()));
+            tokio::spawn(keep(service.clone(), key, handle.clone()));
             handle
         }
     };
@@ -127,6 +122,11 @@ pub(super) fn ask(service: &Arc<Service>, stored: &Stored, by: By) -> Option<(Ar
         _ => handle.draw(),
     };
     Some((handle, ticket))
+}
+
+/// The loop of a resource's branch, where there is one.
+pub(super) fn handle(service: &Service, stored: &Stored) -> Option<Arc<Handle>> {
+    service.branches.handles().get(&BranchKey::of(stored)?).cloned()
 }
 
 /// Runs the passes of one branch, until the service stops or no resource names the branch any more.
@@ -143,22 +143,19 @@ async fn keep(service: Arc<Service>, key: BranchKey, handle: Arc<Handle>) {
                 _ = stopping.wait_for(|stopping| *stopping) => return,
                 () = handle.asked.notified() => continue,
                 () = sleep_until(due), if polls => {}
-                changed = leads.changed() => match changed {
+                changed = leads.changed() => {
+                    if changed.is_err() {
+                        return; // the election ends with the service
+                    }
                     // Whoever takes over looks at everything soon: what the last one left unfinished heals now.
-                    Ok(()) => {
-                        due = Instant::now() + SPREAD.mul_f64(fastrand::f64());
-                        continue;
-                    }
-                    // The election has ended with the service.
-                    Err(_) if polls => {
-                        sleep_until(due).await;
-                    }
-                    Err(_) => return,
-                },
+                    due = Instant::now() + SPREAD.mul_f64(fastrand::f64());
+                    continue;
+                }
             }
         } else {
             sleep(WINDOW).await;
         }
+        let _under_way = service.branches.passes.read().await;
         if *stopping.borrow() {
             return;
         }

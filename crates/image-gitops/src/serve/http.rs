@@ -74,12 +74,17 @@ impl Answer {
 /// Listens on an address.
 pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let listener = TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address, error))?;
-    tracing::info!(%address, "listening");
+    let bound = listener.local_addr().unwrap_or(address);
+    tracing::info!(%bound, "listening");
     Ok(listener)
 }
 
 /// Answers steps and webhooks until the service stops.
-pub(super) async fn public(service: Arc<Service>, keys: Keys, listener: TcpListener) -> Result<(), ServeError> {
+pub(super) async fn public(
+    service: Arc<Service>,
+    keys: Keys,
+    listener: TcpListener,
+) -> Result<(), ServeError> {
     let mut stopping = service.stopping.clone();
     let endpoint =
         Arc::new(Endpoint { service, keys, turns: Semaphore::new(AT_A_TIME), runs: step::Runs::default() });
@@ -171,12 +176,16 @@ async fn bounded(
 }
 
 async fn not_found() -> Response {
-    Answer::failed(StatusCode::NOT_FOUND, "there is nothing here; GET /openapi.json lists what there is").into_response()
+    Answer::failed(StatusCode::NOT_FOUND, "there is nothing here; GET /openapi.json lists what there is")
+        .into_response()
 }
 
 async fn not_allowed() -> Response {
-    Answer::failed(StatusCode::METHOD_NOT_ALLOWED, "not with this method; GET /openapi.json lists what there is")
-        .into_response()
+    Answer::failed(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "not with this method; GET /openapi.json lists what there is",
+    )
+    .into_response()
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

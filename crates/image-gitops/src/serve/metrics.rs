@@ -58,7 +58,11 @@ impl Metrics {
         registry.register("outcomes", "What passes came to, by resource and reason", self.outcomes.clone());
         registry.register("requests", "Requests of steps and webhooks", self.requests.clone());
         registry.register("resources", "ImageGitOps resources that are served", self.resources.clone());
-        registry.register("resources_ready", "Of these, those whose condition Ready is True", self.ready.clone());
+        registry.register(
+            "resources_ready",
+            "Of these, those whose condition Ready is True",
+            self.ready.clone(),
+        );
         registry.register("leader", "Whether this replica polls", self.leads.clone());
         self
     }

@@ -41,7 +41,12 @@ pub(super) struct Branch {
 
 impl Branch {
     /// Runs one pass over `resources`, which answers the requests up to `ticket`, and gives the time to the next.
-    pub(super) async fn pass(&mut self, service: &Arc<Service>, resources: &[Arc<Stored>], ticket: u64) -> Duration {
+    pub(super) async fn pass(
+        &mut self,
+        service: &Arc<Service>,
+        resources: &[Arc<Stored>],
+        ticket: u64,
+    ) -> Duration {
         let started = std::time::Instant::now();
         let mut due = Due::default();
         let usable: Vec<(&Arc<Stored>, &Resource)> =

@@ -55,7 +55,10 @@ impl Read {
                 },
                 Err(error) => Trouble {
                     reason: Reason::CredentialUnusable,
-                    message: std::iter::once(error.to_string()).chain(chain(&error)).collect::<Vec<_>>().join(": "),
+                    message: std::iter::once(error.to_string())
+                        .chain(chain(&error))
+                        .collect::<Vec<_>>()
+                        .join(": "),
                 },
             };
             read.troubles.insert(id, trouble);

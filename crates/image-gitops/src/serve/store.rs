@@ -107,15 +107,22 @@ impl Store {
     pub(super) fn of_application(&self, namespace: &str, name: &str) -> Vec<Arc<Stored>> {
         self.find(|stored| {
             stored.id.namespace == namespace
-                && (stored.renderer.as_deref() == Some(name) || target(stored).is_some_and(|(app, _)| app == name))
+                && (stored.renderer.as_deref() == Some(name)
+                    || target(stored).is_some_and(|(app, _)| app == name))
         })
     }
 
     /// The resources that keep an Application up to date, or one component of it.
-    pub(super) fn of_component(&self, namespace: &str, name: &str, component: Option<&str>) -> Vec<Arc<Stored>> {
+    pub(super) fn of_component(
+        &self,
+        namespace: &str,
+        name: &str,
+        component: Option<&str>,
+    ) -> Vec<Arc<Stored>> {
         self.find(|stored| {
             stored.id.namespace == namespace
-                && target(stored).is_some_and(|(app, part)| app == name && component.is_none_or(|c| c == part))
+                && target(stored)
+                    .is_some_and(|(app, part)| app == name && component.is_none_or(|c| c == part))
         })
     }
 

@@ -71,7 +71,8 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
 /// Writes the status where it differs, and tells who should know where it says something else.
 async fn say(service: &Service, stored: &Stored, news: News, patched: bool) {
     // The store has what was written last, whether the watch told it yet or not.
-    let before = service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |stored| stored.status.clone());
+    let before =
+        service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |stored| stored.status.clone());
     let after = before.after(&news, Timestamp::now());
     if after == before {
         return;
@@ -90,10 +91,11 @@ async fn say(service: &Service, stored: &Stored, news: News, patched: bool) {
     let mut objects = vec![stored.reference()];
     // The Application that renders the resource shows its status; the one that it is for, its Events.
     let shows = stored.renderer.as_deref().or_else(|| target(stored).map(|(application, _)| application));
-    let names: BTreeSet<&str> = shows.into_iter().chain(target(stored).map(|(application, _)| application)).collect();
+    let names: BTreeSet<&str> =
+        shows.into_iter().chain(target(stored).map(|(application, _)| application)).collect();
     for name in names {
         let id = ResourceId { namespace: stored.id.namespace.clone(), name: name.to_owned() };
-        match service.applications.poke(&id, (Some(name) == shows).then_some(&poke)).await {
+        match service.applications.poke(&id, (Some(name) == shows).then_some(poke.as_str())).await {
             Ok(found) => objects.extend(found),
             Err(error) => log(&id, &error),
         }
@@ -126,7 +128,9 @@ pub(super) fn message(report: &JobReport, commit: Option<&str>, deployed: &Deplo
             format!("{image} is in Git, commit {}", commit.and_then(|commit| commit.get(..7)).unwrap_or("-"))
         }
         (None, _, Some(image)) => match report.tags {
-            Some(tags) => format!("{image} is the newest of {} allowed tags ({} in all)", tags.matched, tags.total),
+            Some(tags) => {
+                format!("{image} is the newest of {} allowed tags ({} in all)", tags.matched, tags.total)
+            }
             None => format!("{image} is up to date"),
         },
         (None, reason, None) => reason.to_string(),

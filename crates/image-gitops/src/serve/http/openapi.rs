@@ -8,8 +8,6 @@ const DOCUMENT: &str = include_str!("../../../../../docs/reference/openapi.json"
 /// Serves the document.
 pub(super) async fn document() -> Response {
     let mut response = Response::new(Body::from(DOCUMENT));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }

@@ -51,7 +51,10 @@ struct Ticket {
 /// Answers one request of a step.
 pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]) -> Answer {
     let Some(key) = &endpoint.keys.step else {
-        return Answer::failed(StatusCode::NOT_FOUND, "this instance serves no steps (--client-secret is empty)");
+        return Answer::failed(
+            StatusCode::NOT_FOUND,
+            "this instance serves no steps (--client-secret is empty)",
+        );
     };
     if !text(headers, "x-image-gitops-signature").is_some_and(|header| key.verify(header, body)) {
         let message = "the signature is missing or wrong: the step signs with the token of the Secret image-gitops-client";
@@ -74,10 +77,16 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         // Nothing is done for a run that nobody vouches for; the next request comes within a second or two.
         Ok(Some(RunState::NotYet)) => return wait(StepState::Running, RUNNING),
         Ok(Some(RunState::Over)) => {
-            return Answer::failed(StatusCode::CONFLICT, format!("the run {} of {runs_in} is over", request.run));
+            return Answer::failed(
+                StatusCode::CONFLICT,
+                format!("the run {} of {runs_in} is over", request.run),
+            );
         }
         Ok(None) => {
-            return Answer::failed(StatusCode::NOT_FOUND, format!("the cluster has no Application {runs_in}"));
+            return Answer::failed(
+                StatusCode::NOT_FOUND,
+                format!("the cluster has no Application {runs_in}"),
+            );
         }
         Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }

@@ -14,20 +14,29 @@ pub(super) const MOST_BYTES: usize = 1 << 20;
 /// changes nothing.
 pub(super) fn answer(endpoint: &Endpoint, kind: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
     let Some(key) = &endpoint.keys.webhook else {
-        return Answer::failed(StatusCode::NOT_FOUND, "this instance takes no webhooks (--webhook-secret is empty)");
+        return Answer::failed(
+            StatusCode::NOT_FOUND,
+            "this instance takes no webhooks (--webhook-secret is empty)",
+        );
     };
     let (kind, signature) = match kind {
         "ghcr" => (Kind::Ghcr, Some("x-hub-signature-256")),
         "registry" => (Kind::Distribution, None),
         "generic" => (Kind::Generic, Some("x-image-gitops-signature")),
         _ => {
-            return Answer::failed(StatusCode::NOT_FOUND, "there are webhooks for ghcr, registry and generic");
+            return Answer::failed(
+                StatusCode::NOT_FOUND,
+                "there are webhooks for ghcr, registry and generic",
+            );
         }
     };
-    let signed = signature.and_then(|name| text(headers, name)).is_some_and(|header| key.verify(header, body));
-    let bears = kind != Kind::Ghcr && text(headers, "authorization").is_some_and(|header| key.verify_bearer(header));
+    let signed =
+        signature.and_then(|name| text(headers, name)).is_some_and(|header| key.verify(header, body));
+    let bears =
+        kind != Kind::Ghcr && text(headers, "authorization").is_some_and(|header| key.verify_bearer(header));
     if !signed && !bears {
-        let message = "the signature or token is missing or wrong: both sides need the token of the webhook's Secret";
+        let message =
+            "the signature or token is missing or wrong: both sides need the token of the webhook's Secret";
         return Answer::failed(StatusCode::UNAUTHORIZED, message);
     }
     let hints = match parse(kind, text(headers, "x-github-event"), body) {

@@ -1,0 +1,15 @@
+//! The service against a real kube-apiserver, KubeVela's controller, a real registry and a real Git server. One file a
+//! subject; [`scene`] is what they share.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_types, reason = "runs the program that it tests")]
+
+#[allow(dead_code, reason = "the command line's tests use more of it")]
+#[path = "../cli/scene.rs"]
+mod base;
+
+mod heals;
+mod resource;
+mod scene;
+mod update;
+mod webhook;
