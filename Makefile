@@ -6,6 +6,8 @@ CARGO ?= cargo
 TOOLS := $(CURDIR)/target/tools
 DENY_VERSION := 0.20.2
 CASES ?= 20000
+STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
+IMAGE_ARCHIVE ?= target/image-gitops.tar
 say = @printf '\n== %s\n' "$(1)"
 
 .PHONY: help
@@ -15,6 +17,15 @@ help: ## List the targets
 .PHONY: build
 build: ## Build the program: target/release/image-gitops
 	$(CARGO) build --release --locked -p image-gitops
+
+# The target is named so that build scripts and macros, which the machine itself runs, stay dynamic.
+.PHONY: static
+static: ## Build the program for a container: no library is needed
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(STATIC_TARGET) -p image-gitops
+
+.PHONY: image
+image: static ## Build the container image as an OCI archive: make image IMAGE_ARCHIVE=FILE
+	@tests/image target/$(STATIC_TARGET)/release/image-gitops "$(IMAGE_ARCHIVE)"
 
 .PHONY: demo
 demo: ## Show one update from a pushed tag to a commit; needs Rust and nothing else
