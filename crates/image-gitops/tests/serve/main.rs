@@ -11,5 +11,6 @@ mod base;
 mod heals;
 mod resource;
 mod scene;
+mod step;
 mod update;
 mod webhook;

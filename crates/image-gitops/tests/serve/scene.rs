@@ -63,13 +63,18 @@ impl Cluster {
 
     /// Starts the service for this namespace. Only what a test adds to `arguments` differs from the defaults.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Service {
+        self.serve_in(&self.namespace, 0, arguments)
+    }
+
+    /// Starts the service as if its pod were in the namespace `home`, with steps and webhooks on `port`.
+    pub(crate) fn serve_in(&self, home: &str, port: u16, arguments: &[&str]) -> Service {
         let folder = tempfile::tempdir().unwrap();
         let mut command = crate::base::program(folder.path(), &["serve", "--namespace", &self.namespace]);
         command
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--listen", &format!("127.0.0.1:{port}"), "--admin-listen", "127.0.0.1:0"])
             .args(arguments)
             .env("KUBECONFIG", &self.plane.kubeconfig)
-            .env("POD_NAMESPACE", &self.namespace)
+            .env("POD_NAMESPACE", home)
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
