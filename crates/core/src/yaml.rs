@@ -13,16 +13,23 @@
 mod document;
 mod edit;
 mod error;
+mod excerpt;
+mod lean;
+mod line;
 mod locate;
 mod marker;
+mod outline;
 mod path;
 mod scalar;
 mod site;
 mod tree;
 
-use std::{ops::Range, sync::OnceLock};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
+};
 
-use self::{document::Document, tree::Tree};
+use self::{document::Document, lean::Concern, tree::Tree};
 pub use self::{
     document::mentions,
     error::{Position, YamlError, YamlReason},
@@ -99,7 +106,10 @@ pub struct Manifest<'a> {
     file: String,
     text: &'a str,
     documents: Vec<Document<'a>>,
-    lines: OnceLock<Vec<u32>>,
+    lines: Arc<OnceLock<Vec<u32>>>,
+    /// The size from which on a document is parsed in parts, and how many bytes that has cost.
+    large: usize,
+    spent: AtomicUsize,
 }
 
 impl<'a> Manifest<'a> {
@@ -122,35 +132,46 @@ impl<'a> Manifest<'a> {
         if let Some(nul) = bytes.iter().position(|b| *b == 0) {
             return fail(Some(Position::once(bytes, nul)), YamlReason::Nul);
         }
-        Ok(Self { file: file.to_owned(), text, documents: document::split(text), lines: OnceLock::new() })
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+            documents: document::split(text),
+            lines: Arc::default(),
+            large: lean::LARGE,
+            spent: AtomicUsize::new(0),
+        })
     }
 
     /// The sites of `target`: exactly one for a field, none or more for a marker.
     pub fn locate(&self, target: &Locator) -> Result<Vec<Site>, YamlError> {
-        match target {
+        self.lean_or_whole(&Concern::target(target), |manifest| match target {
             Locator::Field { application, namespace, component, path } => {
-                let application = self.application(application, namespace.as_deref())?;
-                Ok(vec![self.field(&application, component, path)?])
+                let application = manifest.application(application, namespace.as_deref())?;
+                Ok(vec![manifest.field(&application, component, path)?])
             }
-            Locator::Marker { policy } => self.marked(policy),
-        }
+            Locator::Marker { policy } => manifest.marked(policy),
+        })
     }
 
     /// Whether the file holds an Application called `name` that is not of another namespace.
     ///
     /// Fails where a document that may be this Application is not YAML.
     pub fn has_application(&self, name: &str, namespace: Option<&str>) -> Result<bool, YamlError> {
-        Ok(!self.applications(name, namespace)?.is_empty())
+        self.lean_or_whole(&Concern::application(name), |manifest| {
+            Ok(!manifest.applications(name, namespace)?.is_empty())
+        })
     }
 
     /// The value of the annotation `app.oam.dev/publishVersion` of the Application that `site` lies in; `None` where it
     /// is absent or empty, or `site` lies in no Application.
     pub fn publish_version(&self, site: &Site) -> Result<Option<Site>, YamlError> {
-        let Some((document, node)) = self.node_at(&site.span) else { return Ok(None) };
-        match self.application_around(document, node)? {
-            Some(application) => self.annotation(&application, "app.oam.dev/publishVersion"),
-            None => Ok(None),
-        }
+        self.lean_or_whole(&Concern::around(site), |manifest| {
+            let Some((document, node)) = manifest.node_at(&site.span) else { return Ok(None) };
+            match manifest.application_around(document, node)? {
+                Some(application) => manifest.annotation(&application, "app.oam.dev/publishVersion"),
+                None => Ok(None),
+            }
+        })
     }
 
     /// All markers of the file in their order, whatever policy they name, so that one can say which there are.
@@ -164,7 +185,7 @@ impl<'a> Manifest<'a> {
     /// A value in quotes keeps them. A plain one is put in double quotes where a YAML 1.1 or 1.2 reader would else take
     /// it for a number, boolean, null or date. A change to the value that stands there already changes nothing.
     pub fn edit(&self, changes: &[Change]) -> Result<Vec<u8>, YamlError> {
-        self.spliced(changes)
+        self.lean_or_whole(&Concern::changes(changes), |manifest| manifest.spliced(changes))
     }
 
     /// The nodes of a document, parsed at the first question.

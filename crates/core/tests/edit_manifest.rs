@@ -150,6 +150,79 @@ fn five_megabytes_are_edited_like_a_small_file() {
     }
 }
 
+/// Only a part of such a document is parsed; nothing must tell.
+#[test]
+fn a_large_document_is_answered_as_a_small_one() {
+    let item = |n: usize| {
+        format!(
+            "    - name: other-{n}\n      properties:\n        image: a/b:{n} # {{\"$imagepolicy\": \"ns:other-{n}\"}}\n        \
+             args:\n          - -c\n          - |\n            - name: web\n"
+        )
+    };
+    // In the text of block scalars the name stands everywhere.
+    let others: String =
+        (0..1500).map(|n| item(n).replace("web", if n % 100 == 0 { "web" } else { "wob" })).collect();
+    let head = "    - name: web\n";
+    let small = FILE.replace("name: shop", "name: shop, annotations: {app.oam.dev/publishVersion: v1}");
+    let text = small.replacen(head, &format!("{others}{head}"), 1);
+    let added = others.lines().count();
+    let manifest = manifest(&text);
+    assert!(manifest.has_application("shop", None).unwrap());
+    let site = manifest.locate(&web()).unwrap().remove(0);
+    assert_eq!((site.line, site.column), (8 + added, 16));
+    assert_eq!(manifest.locate(&marked("ns:web")).unwrap(), vec![site.clone()]);
+    let other = manifest.locate(&marked("ns:other-7")).unwrap().remove(0);
+    assert_eq!((other.line, other.value.as_str()), (5 + 7 * 7 + 3, "a/b:7"));
+    let version = manifest.publish_version(&site).unwrap().unwrap();
+    let changes = [change(&site, "x:2"), change(&other, "x:3"), change(&version, "v2")];
+    let edited = manifest.edit(&changes).unwrap();
+    let expected = text
+        .replace("ghcr.io/acme/web:v1", "x:2")
+        .replace("a/b:7 ", "x:3 ")
+        .replace("publishVersion: v1", "publishVersion: v2");
+    assert!(edited == expected.as_bytes());
+    assert_eq!(manifest.markers().len(), 1500 + 3);
+
+    let refused = |text: &str, target: &Locator| {
+        let error = self::manifest(text).locate(target).expect_err("it cannot be told");
+        (error.at.map(|at| at.line), *error.reason)
+    };
+    let Locator::Field { application, namespace, path, .. } = web() else { panic!() };
+    let missing = Locator::Field { application, namespace, path, component: "wbe".into() };
+    let (_, reason) = refused(&text, &missing);
+    let YamlReason::NoComponent { found, .. } = reason else { panic!("{reason:?}") };
+    assert_eq!((found.len(), found.last().map(String::as_str)), (1501, Some("web")), "all names are listed");
+    let twice = text.replacen(head, &format!("{head}      type: a\n{head}"), 1);
+    assert!(matches!(refused(&twice, &web()), (_, YamlReason::TwoItems { .. })));
+    let broken = text.replacen("a/b:1499 ", "[ ", 1);
+    assert!(matches!(refused(&broken, &web()), (Some(line), YamlReason::Syntax(_)) if line > 10_000));
+    let aliased = text.replacen("image: ghcr.io", "image: &web ghcr.io", 1).replacen(
+        "\n---\n",
+        "\n  x: *web\n---\n",
+        1,
+    );
+    assert!(matches!(refused(&aliased, &web()), (_, YamlReason::Shared { .. })));
+}
+
+/// Many resources may lie in one document: it is parsed as a whole then, and goes on to give the same answers.
+#[test]
+fn a_large_document_is_asked_many_times() {
+    let item = |n: usize| format!("    - name: c-{n}\n      properties: {{image: 'a/b:{n}'}}\n");
+    let components: String = (0..2000).map(item).collect();
+    let text = FILE.replacen("    - name: web\n", &format!("{components}    - name: web\n"), 1);
+    let manifest = manifest(&text);
+    let sites = (0..100).map(|n| {
+        let component = format!("c-{}", n * 20);
+        let Locator::Field { application, namespace, path, .. } = web() else { panic!() };
+        manifest.locate(&Locator::Field { application, namespace, path, component }).unwrap().remove(0)
+    });
+    let sites: Vec<Site> = sites.collect();
+    assert!(sites.iter().enumerate().all(|(n, site)| site.value == format!("a/b:{}", n * 20)));
+    let changes: Vec<Change> = sites.iter().map(|site| change(site, "x:2")).collect();
+    let edited = String::from_utf8(manifest.edit(&changes).unwrap()).unwrap();
+    assert_eq!(edited.matches("image: 'x:2'").count(), 100);
+}
+
 #[test]
 fn a_file_over_the_limit_is_refused() {
     let error = Manifest::parse("f", &vec![b' '; MAX_BYTES + 1]).expect_err("it is too large");

@@ -4,24 +4,41 @@
 //! inside every scalar (`c-forbidden`, section 9.1.2), and anchors and tag handles do not reach over it. So documents
 //! can be parsed one by one, and one that cannot hold a name need not be parsed to look for it.
 
-use std::{ops::Range, sync::OnceLock};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     error::YamlReason,
-    tree::{self, Tree},
+    excerpt::{Places, without},
+    outline::Outline,
+    tree::{MAX_NODES, Stop, Tree},
 };
 
 /// What a document turned out to be: its nodes, or where and why it is not YAML.
 type Parsed<'a> = Result<Tree<'a>, (usize, Box<YamlReason>)>;
 
 /// Mostly one document. Those that follow `...` without a `---` are not told apart: the parser does that.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Document<'a> {
     pub(super) range: Range<usize>,
-    parsed: OnceLock<Box<Parsed<'a>>>,
+    /// What of the file its tree lacks.
+    cuts: Vec<Range<usize>>,
+    parsed: OnceLock<Arc<Parsed<'a>>>,
+    outline: OnceLock<Arc<Outline>>,
 }
 
 impl<'a> Document<'a> {
+    fn new(range: Range<usize>) -> Self {
+        Self { range, cuts: Vec::new(), parsed: OnceLock::new(), outline: OnceLock::new() }
+    }
+
+    /// The same document, but for the parts `cuts` of the file, with its tree.
+    pub(super) fn lean(&self, cuts: Vec<Range<usize>>, tree: Tree<'a>) -> Self {
+        Self { cuts, parsed: OnceLock::from(Arc::new(Ok(tree))), ..Self::new(self.range.clone()) }
+    }
+
     pub(super) fn text<'t>(&self, file: &'t str) -> &'t str {
         file.get(self.range.clone()).unwrap_or_default()
     }
@@ -29,24 +46,54 @@ impl<'a> Document<'a> {
     pub(super) fn tree(&self, file: &'a str) -> &Parsed<'a> {
         self.parsed.get_or_init(|| {
             let text = self.text(file);
-            Box::new(Tree::parse(text, self.range.start).map_err(|stop| {
-                let (offset, reason) = tree::explain(stop, text, self.range.start);
+            Arc::new(Tree::parse(text, &Places::from(self.range.start)).map_err(|stop| {
+                let (offset, reason) = explain(stop, text, self.range.start);
                 (offset, Box::new(reason))
             }))
         })
+    }
+
+    pub(super) fn is_parsed(&self) -> bool {
+        self.parsed.get().is_some()
+    }
+
+    /// What of the file its tree is of.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Range<usize>> {
+        without(self.range.clone(), &self.cuts)
+    }
+
+    pub(super) fn outline(&self, file: &str) -> &Outline {
+        self.outline.get_or_init(|| Arc::new(Outline::of(self.text(file))))
+    }
+}
+
+/// Where and why a document cannot be used.
+fn explain(stop: Stop, text: &str, base: usize) -> (usize, YamlReason) {
+    match stop {
+        Stop::Syntax(error) => {
+            // What is not YAML and has braces in pairs is a template; its author wants to be told so.
+            match text.find("{{") {
+                Some(at) => (base + at, YamlReason::Template),
+                None => (
+                    base + error.marker().byte_offset().unwrap_or(0),
+                    YamlReason::Syntax(error.kind().to_string()),
+                ),
+            }
+        }
+        Stop::TooManyNodes => (base, YamlReason::TooManyNodes { most: MAX_NODES }),
+        Stop::Refused => (base, YamlReason::Syntax("an alias without its anchor".into())),
     }
 }
 
 /// Cuts a file before each line that starts a document.
 pub(super) fn split<'a>(text: &str) -> Vec<Document<'a>> {
-    let document = |range| Document { range, parsed: OnceLock::new() };
     // A directive stands before the `---` of its document: such files are left in one piece.
     let directive = |text: &str| {
         text.starts_with(['%', '\u{feff}']) && text.trim_start_matches('\u{feff}').starts_with('%')
             || ["\n%", "\r%", "\n\u{feff}%", "\r\u{feff}%"].iter().any(|start| text.contains(start))
     };
     if text.contains('%') && directive(text) {
-        return vec![document(0..text.len())];
+        return vec![Document::new(0..text.len())];
     }
     let bytes = text.as_bytes();
     let starts_document = |at: &usize| {
@@ -57,21 +104,25 @@ pub(super) fn split<'a>(text: &str) -> Vec<Document<'a>> {
     let mut start = 0;
     for cut in text.match_indices("---").map(|(at, _)| at).filter(starts_document) {
         if cut > start {
-            documents.push(document(start..cut));
+            documents.push(Document::new(start..cut));
         }
         start = cut;
     }
-    documents.push(document(start..text.len()));
+    documents.push(Document::new(start..text.len()));
     documents
 }
 
 /// Whether a scalar of `text` can have the value `word`. Only the escapes of a double-quoted scalar can hide its
 /// characters: those by number, the slash, and an escaped end of line. Folding a line leaves a space or a break.
 pub(super) fn may_hold(text: &str, word: &str) -> bool {
-    let literal = word.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\'));
     let hides =
         |at: usize| matches!(text.as_bytes().get(at + 1), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
-    !literal || text.contains(word) || text.match_indices('\\').any(|(at, _)| hides(at))
+    !is_literal(word) || text.contains(word) || text.match_indices('\\').any(|(at, _)| hides(at))
+}
+
+/// Whether `word` stands in a text as it is where no escape hides it.
+pub(super) fn is_literal(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\'' | b'\\'))
 }
 
 /// Whether a file can name `word`, an Application's name or a marker's policy: cheap, to choose among many files which

@@ -7,6 +7,7 @@ use granit_parser::ScalarStyle;
 use super::{
     Change, Manifest, YamlError, YamlReason,
     document::{self, Document},
+    excerpt::Places,
     scalar,
     tree::{Kind, Node, Step, Stop, Tree, walk},
 };
@@ -27,24 +28,40 @@ impl<'a> Manifest<'a> {
         for document in &self.documents {
             let own: Vec<&Splice<'_>> =
                 splices.range(document.range.clone()).map(|(_, splice)| splice).collect();
-            let start = edited.len();
-            let mut copied = document.range.start;
-            for splice in &own {
-                edited.push_str(self.text.get(copied..splice.span.start).unwrap_or_default());
-                edited.push_str(&splice.bytes);
-                copied = splice.span.end;
-            }
-            edited.push_str(self.text.get(copied..document.range.end).unwrap_or_default());
+            self.splice(&mut edited, document.range.clone(), &own);
             if !own.is_empty() {
-                let new = edited.get(start..).unwrap_or_default();
-                if document::split(new).len() != 1
-                    || !only_these_changed(self.tree(document)?, document, new, &own)
-                {
-                    return Err(self.fail(document.range.start, YamlReason::NotProven));
-                }
+                self.prove(document, &own)?;
             }
         }
         Ok(edited.into_bytes())
+    }
+
+    /// Appends the bytes `range` of the file with `splices` made, those of them that lie there.
+    fn splice(&self, edited: &mut String, range: Range<usize>, splices: &[&Splice<'_>]) {
+        let mut copied = range.start;
+        for splice in splices.iter().filter(|splice| range.contains(&splice.span.start)) {
+            edited.push_str(self.text.get(copied..splice.span.start).unwrap_or_default());
+            edited.push_str(&splice.bytes);
+            copied = splice.span.end;
+        }
+        edited.push_str(self.text.get(copied..range.end).unwrap_or_default());
+    }
+
+    /// Parses `document` with `splices` made, and fails where that does anything but what they say.
+    ///
+    /// Parts without a tree are left out here too. They start and end with lines, so no document can start at a seam.
+    fn prove(&self, document: &Document<'a>, splices: &[&Splice<'_>]) -> Result<(), YamlError> {
+        let mut new = String::with_capacity(document.range.len());
+        let (mut places, mut grown) = (Places::default(), 0);
+        for part in document.parts() {
+            let start = new.len();
+            places.push(start, part.start.saturating_add_signed(grown));
+            self.splice(&mut new, part.clone(), splices);
+            grown += (new.len() - start) as isize - part.len() as isize;
+        }
+        let proven = document::split(&new).len() == 1
+            && only_these_changed(self.tree(document)?, &new, &places, splices);
+        if proven { Ok(()) } else { Err(self.fail(document.range.start, YamlReason::NotProven)) }
     }
 
     /// What to replace, in the order of the file: every change checked against the file, and none that changes nothing.
@@ -84,15 +101,14 @@ impl<'a> Manifest<'a> {
 }
 
 /// Whether `new` parses to the very nodes of `old`, each at its place, but for the values of `splices`.
-fn only_these_changed(old: &Tree<'_>, document: &Document<'_>, new: &str, splices: &[&Splice<'_>]) -> bool {
+fn only_these_changed(old: &Tree<'_>, new: &str, places: &Places, splices: &[&Splice<'_>]) -> bool {
     let mut grown = 0;
     let shifts = splices.iter().map(|splice| {
         grown += splice.bytes.len() as isize - splice.span.len() as isize;
         (splice.span.end, grown)
     });
     let mut proof = Proof { old, splices, shifts: shifts.collect(), seen: 0, comments: 0, open: Vec::new() };
-    let walked =
-        walk(new, document.range.start, |step| if proof.takes(&step) { Ok(()) } else { Err(Stop::Refused) });
+    let walked = walk(new, places, |step| if proof.takes(&step) { Ok(()) } else { Err(Stop::Refused) });
     walked.is_ok() && proof.seen == old.nodes.len() && proof.comments == old.comments.len()
 }
 
@@ -163,7 +179,7 @@ mod tests {
         let tree = manifest.tree(document).unwrap();
         let node = tree.nodes.iter().position(|node| node.value == "v1").unwrap();
         let splice = Splice { span: tree.nodes[node].span(), node, value: "v2", bytes: "v2".into() };
-        only_these_changed(tree, document, new, &[&splice])
+        only_these_changed(tree, new, &Places::from(0), &[&splice])
     }
 
     #[test]

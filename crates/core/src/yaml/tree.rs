@@ -5,13 +5,13 @@
 
 use std::{borrow::Cow, iter, ops::Range};
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError};
 
-use super::error::YamlReason;
+use super::excerpt::Places;
 
 /// The most nodes that one document may have: [`Tree`] needs some 60 bytes for each. An object as large as Kubernetes
 /// takes (1.5 MB) has some 200,000.
-const MAX_NODES: usize = 1_000_000;
+pub(super) const MAX_NODES: usize = 1_000_000;
 
 /// The most lines of comments in a row: the parser holds each back, in some 200 bytes. Its own limit, 96, is below what
 /// files have.
@@ -76,10 +76,10 @@ pub(super) enum Stop {
     Refused,
 }
 
-/// Walks over the YAML stream `text`, whose first byte is number `base` of the file.
+/// Walks over the YAML stream `text`, whose bytes have these `places` in the file.
 pub(super) fn walk<'a>(
     text: &'a str,
-    base: usize,
+    places: &Places,
     mut visit: impl FnMut(Step<'a>) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let options = granit_parser::options! { max_buffered_comment_events: MAX_COMMENTS };
@@ -102,7 +102,7 @@ pub(super) fn walk<'a>(
                 continue;
             }
             Event::Comment(..) => {
-                visit(Step::Comment(bytes_of(&span, base)))?;
+                visit(Step::Comment(placed(span.byte_range().unwrap_or_default(), places)))?;
                 continue;
             }
             _ => continue,
@@ -111,7 +111,14 @@ pub(super) fn walk<'a>(
             anchors.resize(anchor, count);
         }
         let tag = tag.map(|tag| tag.original().into_boxed_str());
-        visit(Step::Node { kind, value, span: bytes_of(&span, base), tag, anchored: anchor > 0 })?;
+        let mut range = span.byte_range().unwrap_or_default();
+        if matches!(kind, Kind::Scalar(ScalarStyle::Literal | ScalarStyle::Folded)) {
+            // The parser counts the blanks before what follows to the scalar.
+            let blanks =
+                text.get(range.clone()).map_or(0, |text| text.len() - text.trim_end_matches(' ').len());
+            range.end -= blanks;
+        }
+        visit(Step::Node { kind, value, span: placed(range, places), tag, anchored: anchor > 0 })?;
         count += 1;
         if count as usize > MAX_NODES {
             return Err(Stop::TooManyNodes);
@@ -120,32 +127,14 @@ pub(super) fn walk<'a>(
     Ok(())
 }
 
-fn bytes_of(span: &Span, base: usize) -> Range<u32> {
-    let range = span.byte_range().unwrap_or_default();
-    let offset = |at: usize| u32::try_from(base + at).unwrap_or(u32::MAX);
+fn placed(range: Range<usize>, places: &Places) -> Range<u32> {
+    let range = places.of(range);
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     offset(range.start)..offset(range.end)
 }
 
-/// Where and why a document cannot be used.
-pub(super) fn explain(stop: Stop, text: &str, base: usize) -> (usize, YamlReason) {
-    match stop {
-        Stop::Syntax(error) => {
-            // What is not YAML and has braces in pairs is a template; its author wants to be told so.
-            match text.find("{{") {
-                Some(at) => (base + at, YamlReason::Template),
-                None => (
-                    base + error.marker().byte_offset().unwrap_or(0),
-                    YamlReason::Syntax(error.kind().to_string()),
-                ),
-            }
-        }
-        Stop::TooManyNodes => (base, YamlReason::TooManyNodes { most: MAX_NODES }),
-        Stop::Refused => (base, YamlReason::Syntax("an alias without its anchor".into())),
-    }
-}
-
 impl<'a> Tree<'a> {
-    pub(super) fn parse(text: &'a str, base: usize) -> Result<Self, Stop> {
+    pub(super) fn parse(text: &'a str, places: &Places) -> Result<Self, Stop> {
         struct Open {
             node: u32,
             map: bool,
@@ -153,7 +142,7 @@ impl<'a> Tree<'a> {
         }
         let mut tree = Self::default();
         let mut open: Vec<Open> = Vec::new();
-        walk(text, base, |step| {
+        walk(text, places, |step| {
             let at = u32::try_from(tree.nodes.len()).unwrap_or(u32::MAX);
             match step {
                 Step::Comment(span) => tree.comments.push(span),
@@ -198,6 +187,13 @@ impl<'a> Tree<'a> {
         // Comments that were held back come late.
         tree.comments.sort_unstable_by_key(|span| span.start);
         Ok(tree)
+    }
+
+    /// The same tree with values of its own.
+    pub(super) fn owned(self) -> Tree<'static> {
+        let own = |node: Node<'_>| Node { value: Cow::Owned(node.value.into_owned()), ..node };
+        let nodes = self.nodes.into_iter().map(own).collect();
+        Tree { nodes, tags: self.tags, comments: self.comments }
     }
 
     pub(super) fn node(&self, at: usize) -> Option<&Node<'a>> {
