@@ -115,9 +115,37 @@ pub(super) fn split<'a>(text: &str) -> Vec<Document<'a>> {
 /// Whether a scalar of `text` can have the value `word`. Only the escapes of a double-quoted scalar can hide its
 /// characters: those by number, the slash, and an escaped end of line. Folding a line leaves a space or a break.
 pub(super) fn may_hold(text: &str, word: &str) -> bool {
-    let hides =
-        |at: usize| matches!(text.as_bytes().get(at + 1), Some(b'x' | b'u' | b'U' | b'/' | b'\n' | b'\r'));
-    !is_literal(word) || text.contains(word) || text.match_indices('\\').any(|(at, _)| hides(at))
+    !is_literal(word)
+        || text.contains(word)
+        || text
+            .match_indices('\\')
+            .any(|(at, _)| hides(text.as_bytes().get(at + 1..).unwrap_or_default(), word))
+}
+
+/// Whether what follows a backslash can spell a part of `word`: one of its characters, and the next one behind it.
+fn hides(escape: &[u8], word: &str) -> bool {
+    let digits = match escape.first() {
+        Some(b'\n' | b'\r') => return true,
+        Some(b'/') => 0,
+        Some(b'x') => 2,
+        Some(b'u') => 4,
+        Some(b'U') => 8,
+        _ => return false,
+    };
+    let code = escape.get(1..=digits).and_then(|digits| std::str::from_utf8(digits).ok());
+    let spelled = match code {
+        Some("") => u32::from(b'/'),
+        Some(code) if code.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+            u32::from_str_radix(code, 16).unwrap_or_default()
+        }
+        // No escape: the parser is to say so.
+        _ => return true,
+    };
+    let next = escape.get(digits + 1);
+    word.bytes().enumerate().any(|(at, byte)| {
+        let goes_on = |wanted: &u8| matches!(next, Some(byte) if byte == wanted || *byte == b'\\');
+        u32::from(byte) == spelled && word.as_bytes().get(at + 1).is_none_or(goes_on)
+    })
 }
 
 /// Whether `word` stands in a text as it is where no escape hides it.
@@ -145,6 +173,15 @@ mod tests {
         }
         for text in ["a: sho p", "a: \"sh\\nop\"", "sh\nop", "a: \"sh\\top\"", "SHOP", ""] {
             assert!(!may_hold(text, "shop"), "{text}");
+        }
+        // An escape of a character that the word has not, or has only before another one.
+        for text in ["a: \"\\u0041\"", "a: \"\\x68i\"", "a: \"\\x6f\"", "a: \"\\U0001f600\"", "a: \"\\/\""] {
+            assert!(!may_hold(text, "shop"), "{text}");
+        }
+        for text in
+            ["a: \"sh\\x6f\\x70\"", "a: \"sho\\x70\"", "a: \"\\x73hop\"", "a: \"\\xzz\"", "a: \"\\u00"]
+        {
+            assert!(may_hold(text, "shop"), "{text}");
         }
         assert!(may_hold("a: \"a\\/b\"", "a/b"));
         assert!(may_hold("a: a b", "a b"), "a word with a blank can be folded from two lines");

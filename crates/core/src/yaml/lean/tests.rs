@@ -88,7 +88,8 @@ fn trees_are_the_same(text: &str, hits: &[usize], inside: bool) -> bool {
     // An item was cut where its first node stands in a cut; one without a value where its dash does.
     let is_cut = |at: usize| cuts.iter().any(|cut| cut.contains(&at));
     let cut_items: Vec<std::ops::Range<usize>> = (0..whole.nodes.len())
-        .filter(|at| whole.kind(*at) == Some(Kind::Seq))
+        // The bracket of a list in brackets is its span; the others have none.
+        .filter(|at| whole.kind(*at) == Some(Kind::Seq) && whole.nodes[*at].span().is_empty())
         .flat_map(|list| whole.children(list).map(|item| item..whole.next(item)).collect::<Vec<_>>())
         .filter(|item| {
             let first = &whole.nodes[item.start];
@@ -149,6 +150,31 @@ proptest! {
     #[test]
     fn a_lean_answer_is_the_whole_one(text in text(), new in "[a-z:.-]{1,8}") {
         answers_are_the_same(&text, &new);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_word_is_seen_however_it_is_written(
+        word in "[a-c/:]{1,5}",
+        around in "[a-c]{0,2}",
+        ways in prop::collection::vec(0..8u8, 5),
+    ) {
+        let write = |(character, way): (char, &u8)| match way {
+            0 => format!("\\x{:02x}", character as u32),
+            1 => format!("\\u{:04X}", character as u32),
+            2 => format!("\\U{:08x}", character as u32),
+            3 if character == '/' => "\\/".to_owned(),
+            4 => format!("\\\n  {character}"),
+            _ => character.to_string(),
+        };
+        let written: String = word.chars().zip(&ways).map(write).collect();
+        let text = format!("{around}: \"{written}\"\n");
+        let tree = Tree::parse(&text, &Places::from(0));
+        prop_assert!(tree.is_ok_and(|tree| tree.nodes.iter().any(|node| node.value == word)), "{}", text);
+        prop_assert!(document::may_hold(&text, &word), "{}", text);
     }
 }
 
