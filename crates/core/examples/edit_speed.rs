@@ -1,8 +1,9 @@
 //! How long one image change takes, from bytes to proven bytes: parse, locate, edit.
 //!
 //! `cargo run --release -p image-gitops-core --example edit_speed`. Each line is the best of some runs, in milliseconds:
-//! a file as people have it, 5 MB of Applications, the same with a template's escapes in each document (so that none can
-//! be skipped), and 5 MB in one single document.
+//! a file as people have it; 5 MB of Applications; the same with an escape in each document, and with one that could
+//! spell what is looked for, so that each is parsed; 5 MB in one single document; and the same with an anchor before its
+//! list, so that the whole is parsed twice.
 #![allow(clippy::print_stdout, reason = "this program's output is its purpose")]
 
 use std::{
@@ -56,12 +57,16 @@ fn edit(text: &str) -> Result<Vec<u8>, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let one = application("shop", (MEGABYTES << 20) / application("shop", 1, "").len(), "");
+    let component = application("shop", 2, "").len() - application("shop", 1, "").len();
+    let one = application("shop", (MEGABYTES << 20) / component, "");
+    let anchor = one.replacen("components:", "components: &all", 1);
     for (name, text, runs) in [
         ("small_file", application("shop", 3, ""), 1000),
         ("many_documents", many(""), 20),
-        ("many_documents_with_escapes", many("\\u0041"), 5),
-        ("one_document", one, 5),
+        ("many_documents_with_escapes", many("\\u0041"), 20),
+        ("many_documents_with_hidden_words", many("\\u0041pp\\u0073hop"), 5),
+        ("one_document", one, 20),
+        ("one_document_with_anchor", anchor, 5),
     ] {
         let mut best = Duration::MAX;
         for _ in 0..runs {

@@ -9,6 +9,8 @@
 //! - `locate` and `marker` find values, by name and by comment; `site` says which of them can be changed, and `scalar`
 //!   what can be written there and how.
 //! - `edit` splices and proves.
+//! - `lean` answers from a part of a large document what that part can answer: `outline` finds, line by `line`, which
+//!   items of its lists can be left out, and `excerpt` knows where in the file the rest stands.
 
 mod document;
 mod edit;
