@@ -91,8 +91,9 @@ fn an_answer_holds_what_is_known_and_nothing_else() {
 const NAME: &str = "[a-z0-9]([a-z0-9.-]{0,12}[a-z0-9])?";
 
 fn request() -> impl Strategy<Value = StepRequest> {
-    ("[a-zA-Z0-9-]{1,64}", NAME, NAME, prop::option::of(NAME))
-        .prop_map(|(run, namespace, app, component)| StepRequest { run, namespace, app, component })
+    ("[a-zA-Z0-9-]{1,64}", NAME, NAME, prop::option::of(NAME), prop::option::of(NAME)).prop_map(
+        |(run, namespace, app, component, owner)| StepRequest { run, namespace, app, component, owner },
+    )
 }
 
 /// A request in which anything may be wrong.
@@ -103,7 +104,7 @@ fn nearly() -> impl Strategy<Value = Value> {
         any::<Option<u8>>().prop_map(|n| json!(n))
     ];
     let name = prop_oneof![
-        8 => prop::sample::select(vec!["run", "namespace", "app", "component"]).prop_map(str::to_owned),
+        8 => prop::sample::select(vec!["run", "namespace", "app", "component", "owner"]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];
     prop::collection::vec((name, text), 3..6).prop_map(|members| Value::Object(members.into_iter().collect()))
@@ -112,8 +113,8 @@ fn nearly() -> impl Strategy<Value = Value> {
 fn check(body: &[u8]) {
     match StepRequest::parse(body) {
         Ok(request) => {
-            for text in [&request.run, &request.namespace, &request.app].into_iter().chain(&request.component)
-            {
+            let named = [&request.run, &request.namespace, &request.app];
+            for text in named.into_iter().chain(&request.component).chain(&request.owner) {
                 assert!(!text.is_empty() && text.len() <= 253);
                 assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'));
             }

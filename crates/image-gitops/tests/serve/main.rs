@@ -2,7 +2,11 @@
 //! subject; [`scene`] is what they share.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(clippy::disallowed_types, reason = "runs the program that it tests")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::print_stderr,
+    reason = "runs the program that it tests, and shows its log"
+)]
 
 #[allow(dead_code, reason = "the command line's tests use more of it")]
 #[path = "../cli/scene.rs"]
