@@ -131,6 +131,13 @@ impl Applications {
         Err(KubeError::Contended { attempt: format!("patch the Application {id}") })
     }
 
+    /// Whether there is an `ImageGitOps` of this name, seen or not seen by the watch.
+    pub async fn has_resource(&self, id: &ResourceId) -> Result<bool, KubeError> {
+        let api = self.0.dynamic(&client::image_gitops(), Some(&id.namespace));
+        let found = api.get_metadata_opt(&id.name).await;
+        Ok(found.map_err(KubeError::of(format!("read the ImageGitOps {id}")))?.is_some())
+    }
+
     /// Whether a run of a step of this Application, or of a WorkflowRun of this name, is alive. `None` where there is neither.
     pub async fn run_state(&self, id: &ResourceId, run: &str) -> Result<Option<RunState>, KubeError> {
         if let Some(application) = self.get(id).await? {

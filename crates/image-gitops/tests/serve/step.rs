@@ -206,6 +206,33 @@ fn a_step_without_a_resource_says_what_is_missing() {
 }
 
 #[test]
+fn a_step_before_the_first_rollout_lets_it_begin() {
+    let stage = Stage::new();
+    let rendered = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../charts/image-gitops/files/definitions/image-gitops.yaml");
+    let definition = std::fs::read_to_string(rendered).unwrap();
+    stage
+        .cluster
+        .plane
+        .apply(&definition.replace("metadata:\n", "metadata:\n  namespace: vela-system\n"))
+        .unwrap();
+    let _service = stage.serve();
+    let git = format!("{{url: '{}', path: {}}}", stage.cluster.scene.repository.url, crate::scene::FILE);
+    let with_trait = format!(
+        "{}      traits:\n        - type: image-gitops\n          properties: {{git: {git}, registry: {{insecure: true}}, \
+         tags: {{pattern: '^main-[a-f0-9]{{7}}-(?P<ts>[0-9]+)$', extract: '$ts'}}}}\n{}",
+        stage.cluster.scene.file(),
+        stage.object(WORKFLOW)
+    );
+    stage.cluster.plane.apply(&with_trait).unwrap();
+    stage.until_step("succeeded", "before the first rollout");
+    stage.deployed_with_nothing_but(OLD);
+    // The trait made the resource, from five lines and the component's own image.
+    let resource = stage.cluster.plane.wait_until(&stage.cluster.path("backoffice-dev-back"), |_| true);
+    assert_eq!(resource["spec"]["image"], stage.cluster.scene.image(OLD).rsplit_once(':').unwrap().0);
+}
+
+#[test]
 fn a_step_waits_for_a_service_that_is_not_there_and_for_a_registry_that_fails() {
     let stage = Stage::new();
     stage.cluster.apply_resource("  interval: 1h\n");

@@ -12,11 +12,13 @@ use std::{
 
 use axum::http::{HeaderMap, StatusCode};
 use image_gitops_core::{
+    image::ImageRef,
     reason::{Reason, Retry},
     resource::ResourceId,
     step::{StepAnswer, StepRequest, StepState},
 };
 use image_gitops_kube::{Followed, Left, RunState, Stored};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Answer, Endpoint, text};
@@ -93,12 +95,7 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
     let resources =
         service.store.of_component(&request.namespace, &request.app, request.component.as_deref());
     if resources.is_empty() {
-        let part = request.component.as_ref().map(|name| format!(" component {name} of")).unwrap_or_default();
-        let message = format!(
-            "no ImageGitOps keeps{part} the Application {}/{} up to date: give it the trait image-gitops",
-            request.namespace, request.app
-        );
-        return Answer::failed(StatusCode::NOT_FOUND, message);
+        return without_resource(endpoint, &request).await;
     }
     let looked = async {
         for stored in &resources {
@@ -124,6 +121,53 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         Some(answer) => answer,
         None => wait(StepState::Running, RUNNING),
     }
+}
+
+/// What a step is told where no resource is known: before the first rollout, which makes the trait's resource and which
+/// the step may stand before, there is nothing to bring up to date.
+async fn without_resource(endpoint: &Endpoint, request: &StepRequest) -> Answer {
+    let applications = &endpoint.service.applications;
+    let id = ResourceId { namespace: request.namespace.clone(), name: request.app.clone() };
+    let application = match applications.get(&id).await {
+        Ok(application) => application.unwrap_or_default(),
+        Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
+    let Some((component, image)) = with_trait(&application, request.component.as_deref()) else {
+        let part = request.component.as_ref().map(|name| format!(" component {name} of")).unwrap_or_default();
+        let message = format!(
+            "no ImageGitOps keeps{part} the Application {id} up to date: give it the trait image-gitops"
+        );
+        return Answer::failed(StatusCode::NOT_FOUND, message);
+    };
+    let made =
+        ResourceId { namespace: request.namespace.clone(), name: format!("{}-{component}", request.app) };
+    match applications.has_resource(&made).await {
+        Ok(false) => {
+            let message = "nothing to bring up to date before the first rollout";
+            let mut answer = StepAnswer::new(Some(StepState::Current), message);
+            answer.tag =
+                image.as_deref().and_then(|image| Some(ImageRef::parse(image).ok()?.tag?.to_string()));
+            answer.image = image;
+            Answer::new(StatusCode::OK, &answer)
+        }
+        // The watch will tell in a moment; or it never will, as another instance serves it.
+        Ok(true) => wait(
+            StepState::Running,
+            "waiting until image-gitops sees the ImageGitOps; does it serve this namespace?",
+        ),
+        Err(error) => Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+/// The first component of an Application that carries the trait, and its image.
+fn with_trait(application: &Value, component: Option<&str>) -> Option<(String, Option<String>)> {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    application.pointer("/spec/components")?.as_array()?.iter().find_map(|candidate| {
+        let name = text(candidate, "name").filter(|name| component.is_none_or(|wanted| wanted == name))?;
+        let mut traits = candidate.get("traits")?.as_array()?.iter();
+        traits.find(|a_trait| text(a_trait, "type").as_deref() == Some("image-gitops"))?;
+        Some((name, candidate.get("properties").and_then(|properties| text(properties, "image"))))
+    })
 }
 
 impl Endpoint {
