@@ -23,8 +23,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 - {apiGroups: [image-gitops.dev], resources: [imagegitops], verbs: [get, list, watch]}
 - {apiGroups: [image-gitops.dev], resources: [imagegitops/status], verbs: [get, patch, update]}
 - {apiGroups: [core.oam.dev], resources: [applications], verbs: [get, list, watch, patch]}
+- {apiGroups: [core.oam.dev], resources: [workflowruns], verbs: [get]}
 - {apiGroups: [""], resources: [secrets], verbs: [get]}
 - {apiGroups: ["", events.k8s.io], resources: [events], verbs: [create, patch]}
 - {apiGroups: [source.toolkit.fluxcd.io], resources: [gitrepositories], verbs: [get, patch]}
 - {apiGroups: [kustomize.toolkit.fluxcd.io], resources: [kustomizations], verbs: [get, patch]}
+- {apiGroups: [helm.toolkit.fluxcd.io], resources: [helmreleases], verbs: [get, patch]}
 {{- end }}
