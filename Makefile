@@ -7,6 +7,7 @@ TOOLS := $(CURDIR)/target/tools
 DENY_VERSION := 0.20.2
 CASES ?= 20000
 STATIC_TARGET := $(shell uname -m)-unknown-linux-gnu
+GENERATED := docs/snippets definitions/crd addon/image-gitops/definitions addon/image-gitops/resources/image-gitops.dev_imagegitops.yaml charts/image-gitops/files
 IMAGE_ARCHIVE ?= target/image-gitops.tar
 say = @printf '\n== %s\n' "$(1)"
 
@@ -34,9 +35,11 @@ demo: ## Show one update from a pushed tag to a commit; needs Rust and nothing e
 	@target/debug/demo target/debug/image-gitops
 
 .PHONY: test
-test: tools ## Run every test, against a real registry and a real Git server; needs Rust, Go and git
+test: tools ## Run every test, against a real registry, Git server and Kubernetes; needs Rust, Go, git and python3
 	$(call say,running the tests)
 	$(CARGO) test --locked --workspace --no-fail-fast 2>&1 | tee target/test.log
+	$(call say,checking the definitions the addon and the chart)
+	@tests/definitions 2>&1 | tee -a target/test.log
 	@tests/count target/test.log
 
 .PHONY: tools
@@ -66,14 +69,16 @@ deny:
 	PATH="$(TOOLS)/bin:$$PATH" $(CARGO) deny --locked --offline check bans licenses sources
 
 .PHONY: generate
-generate: ## Write the generated files again: docs/snippets
+generate: tools ## Write the generated files again: the CRD, the copies of addon and chart, docs/snippets
 	$(CARGO) build --locked -p image-gitops -p image-gitops-tests --bins
 	@tests/generate target/debug
+	@target/debug/image-gitops crd > definitions/crd/image-gitops.dev_imagegitops.yaml
+	@tests/generate-addon
 
 .PHONY: check-generated
 check-generated:
 	@$(MAKE) --no-print-directory generate >/dev/null
-	@[ -z "$$(git status --porcelain -- docs/snippets)" ] || { git --no-pager diff --stat -- docs/snippets; echo "docs/snippets is not what the program prints: run make generate and commit" >&2; exit 1; }
+	@[ -z "$$(git status --porcelain -- $(GENERATED))" ] || { git --no-pager diff --stat -- $(GENERATED); echo "these files are not what is generated: run make generate and commit" >&2; exit 1; }
 	@tests/check-translations
 
 .PHONY: fuzz
@@ -89,8 +94,11 @@ bench: tools ## Measure against git and against the limits; prints ratios
 	@target/release/bench target/release/image-gitops
 
 .PHONY: e2e
-e2e: build ## Play the main story in a lab: make e2e LAB=path/to/lab
+e2e: build image ## Play the stories with real pods in a lab: make e2e LAB=path/to/lab
 	@tests/e2e/cli.sh $(LAB)
+	@tests/e2e/user-document.sh $(LAB) $(IMAGE_ARCHIVE)
+	@tests/e2e/addon.sh $(LAB) $(IMAGE_ARCHIVE)
+	@tests/e2e/cluster.sh $(LAB) $(IMAGE_ARCHIVE)
 
 .PHONY: fmt
 fmt: ## Format the code

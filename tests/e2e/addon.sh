@@ -1,156 +1,173 @@
 #!/usr/bin/env bash
-# The mission in a lab with real pods: enable the addon, five lines of a trait, a pushed tag that runs by itself; webhooks,
-# the workflow step, outages, and the service killed again and again; then disable.
+# The addon in a lab that has a Kubernetes with KubeVela: enable, what the service may do, the step's way through a first
+# rollout, disable, what stays, enable again, an upgrade of the CustomResourceDefinition, the Helm chart, and the scripts of
+# docs/examples/backoffice-dev.
 #
-#   tests/e2e/addon.sh LAB ARCHIVE
+#   tests/e2e/addon.sh LAB IMAGE.tar
 #
-# ARCHIVE is the container image, as `make image` builds it.
+# LAB is the lab's command: `LAB exec`, `push`. IMAGE.tar is the service's image, as an OCI archive.
 set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-lab=${1:?usage: make e2e LAB=path/to/lab}
-archive=$(realpath "${2:?usage: make e2e LAB=path/to/lab}")
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+lab=${1:?usage: tests/e2e/addon.sh LAB IMAGE.tar}
+archive=$(realpath "${2:?usage: tests/e2e/addon.sh LAB IMAGE.tar}")
 version=v$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -1)
-. "$root/tests/e2e/lib.sh"
+image=ghcr.io/image-gitops/image-gitops:$version
+crd=imagegitops.image-gitops.dev
 work=$(mktemp -d)
-trap '"$lab" hub reset >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
+passed=0
 
-say "a clean cluster, $image and $repository"
-k delete applications --all -n "$namespace" --wait --timeout 60s >/dev/null 2>&1 || true
-v addon disable image-gitops -y >/dev/null 2>&1 || true
-k delete namespace "$namespace" --wait --timeout 120s >/dev/null 2>&1 || true
-k wait --for=delete application/addon-image-gitops -n vela-system --timeout 60s >/dev/null 2>&1 || true
-mkdir -p "$work/repo/kubevela"
-cp "$root/docs/examples/backoffice-dev/kubevela/backoffice-dev.yaml" "$work/repo/kubevela/"
-fresh "$work/repo"
-ok "the first tag is $(tag "$first")"
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; [ ! -f "$work/out" ] || cat "$work/out" >&2; exit 1; }
+ok() { passed=$((passed + 1)); printf 'ok: %s\n' "$*"; }
+kubectl() { "$lab" exec kubectl "$@"; }
+vela() { "$lab" exec vela "$@"; }
+# soon SENTENCE COMMAND...: the command succeeds within a minute
+soon() {
+  local sentence=$1 n; shift
+  for n in $(seq 60); do if "$@" >"$work/out" 2>&1; then ok "$sentence"; return; fi; sleep 1; done
+  fail "$sentence"
+}
+enable() { # FOLDER ARGUMENT...
+  local start; start=$(date +%s%N)
+  vela addon enable "$@" >"$work/out" 2>&1 || fail "vela addon enable"
+  ok "enabled in $(( ($(date +%s%N) - start) / 1000000 )) ms"
+}
+may() { kubectl auth can-i "$@" --as system:serviceaccount:vela-system:image-gitops 2>/dev/null || true; }
+columns() { kubectl get crd "$crd" -o jsonpath='{.spec.versions[0].additionalPrinterColumns[*].name}'; }
+# left: what of ours is in vela-system and in the cluster, without the CustomResourceDefinition
+left() {
+  kubectl get deployment,service,serviceaccount,role,rolebinding,networkpolicy,poddisruptionbudget,traitdefinition,componentdefinition,workflowstepdefinition \
+    -n vela-system -o name 2>/dev/null | grep image-gitops || true
+  kubectl get clusterrole,clusterrolebinding -o name | grep image-gitops || true
+}
+nothing_left() { [ -z "$(left)" ] || { left; return 1; }; }
+message_of() { vela status "$1" -n "$2" 2>/dev/null | sed -n "/name: $3/,/- id/s/^ *message: //p"; }
+step_says() { local told; told=$(message_of "$1" "$2" "$3"); echo "$told"; [[ $told == *"$4"* ]]; }
 
-say "vela addon enable"
-enable_addon
-expect "enabled successfully"
-shown vela addon status image-gitops
-expect "enabled"
-until_ok 60 "the service is ready" k -n vela-system rollout status deploy/image-gitops --timeout 1s
-pod=$(k -n vela-system get pods -l app.oam.dev/component=image-gitops -o name | head -1)
-out=$(k -n vela-system exec "$pod" -- /bin/sh -c id 2>&1 || true)
-expect "no such file or directory"
+say "A clean cluster, and $image"
+kubectl delete namespace backoffice-dev addon-test --ignore-not-found --wait >/dev/null 2>&1 || true
+"$lab" exec helm uninstall image-gitops -n vela-system >/dev/null 2>&1 || true
+vela addon disable image-gitops >/dev/null 2>&1 || true
+soon "nothing of an earlier run is left" nothing_left
+kubectl delete crd "$crd" --ignore-not-found >/dev/null
+kubectl delete secret -n vela-system image-gitops-client image-gitops-webhook --ignore-not-found >/dev/null
+"$lab" push "$archive" "$image"
+ok "pushed"
+# A node keeps an image that it has; under the same tag it may be another by now.
+vela addon enable "$root/addon/image-gitops" imagePullPolicy=Always >"$work/out" 2>&1 || fail "vela addon enable"
+vela addon disable image-gitops >/dev/null
+soon "the node has this very image" nothing_left
+kubectl delete crd "$crd" >/dev/null
+kubectl delete secret -n vela-system image-gitops-client image-gitops-webhook --ignore-not-found >/dev/null
 
-say "an Application with the trait"
-k create namespace "$namespace" >/dev/null
-printf ghp_lab | k -n "$namespace" create secret generic github-write-secret --from-file=token=/dev/stdin >/dev/null
-python3 - "$root/docs/examples/backoffice-dev/kubevela/backoffice-dev.yaml" "$image:$(tag "$first")" >"$work/app.yaml" <<'P'
-import re, sys
-text = re.sub(r"(image: ).*", r"\g<1>" + sys.argv[2], open(sys.argv[1]).read(), count=1)
-print(text.rstrip("\n") + """
+say "Enable, with no parameter"
+enable "$root/addon/image-gitops"
+[ "$(kubectl get deployment image-gitops -n vela-system -o jsonpath='{.status.readyReplicas}')" = 1 ] || fail "no pod is ready when enable returns"; ok "a pod is ready when enable returns"
+kubectl get secret image-gitops-client -n vela-system -o jsonpath='{.data.url}' | base64 -d | grep -qx http://image-gitops.vela-system:8080 || fail "no client Secret"; ok "the service has made its client Secret"
+kubectl label --dry-run=server --overwrite namespace vela-system pod-security.kubernetes.io/enforce=restricted >"$work/out" 2>&1
+! grep -q image-gitops- "$work/out" || fail "the pod is not restricted"; ok "the pod passes the Pod Security Standard restricted"
+[ "$(may get secrets -n default)" = yes ] || fail "may not get Secrets"; ok "it may get a Secret by its name"
+for verb in list watch update patch delete; do [ "$(may "$verb" secrets -n default)" = no ] || fail "may $verb Secrets"; done; ok "it may not list, watch, update, patch or delete Secrets"
+[ "$(may create secrets -n default)" = no ] || fail "may create Secrets anywhere"; ok "it may create Secrets in its own namespace only"
+[ "$(may update applications.core.oam.dev)" = no ] || fail "may update Applications"; ok "it may patch Applications, and not replace them"
+[ "$(may create deployments.apps)" = no ] || fail "may create Deployments"; ok "it may not deploy anything"
+
+say "A trait, and a step before the first rollout"
+kubectl create namespace addon-test >/dev/null
+"$lab" push "$archive" ghcr.io/acme/addon-test:main-abc1234-1627123456
+cat >"$work/app.yaml" <<'Y'
+apiVersion: core.oam.dev/v1beta1
+kind: Application
+metadata: {name: shop, namespace: addon-test}
+spec:
+  components:
+    - name: web
+      type: k8s-objects
+      properties:
+        objects:
+          - {apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {image: 'ghcr.io/acme/addon-test:main-abc1234-1627123456'}}
+      traits:
         - type: image-gitops
           properties:
-            tags: {pattern: '^main-[a-f0-9]{7}-(?P<ts>[0-9]+)$', extract: '$ts'}
-            git: {url: https://github.com/legolas49/back-dev-bfirstai, path: kubevela/backoffice-dev.yaml, secretRef: {name: github-write-secret}}
-""")
+            image: ghcr.io/acme/addon-test
+            git: {url: 'https://github.com/acme/nowhere', path: shop.yaml}
+            target: {path: 'properties.objects[0].data.image'}
+  workflow:
+    steps:
+      - {name: newest-image, type: image-gitops, properties: {component: web}}
+      - {name: roll-out, type: deploy, properties: {policies: []}}
+Y
+kubectl apply -f "$work/app.yaml" >/dev/null
+soon "the step goes on: nothing to bring up to date before the first rollout" step_says shop addon-test newest-image "before the first rollout"
+soon "the trait has made its ImageGitOps" kubectl get imagegitops shop-web -n addon-test
+soon "vela status shows the trait" bash -c "'$lab' exec vela status shop -n addon-test | grep -A3 'Type: image-gitops' | grep -q Message"
+
+say "Disable"
+if vela addon disable image-gitops >"$work/out" 2>&1; then fail "disabled while it is used"; fi
+grep -q addon-test/shop "$work/out" || fail "does not name the Application"; ok "it refuses while an Application uses it: $(grep -o 'this addon is being used by.*' "$work/out")"
+kubectl delete application shop -n addon-test >/dev/null
+kubectl apply -f - >/dev/null <<'Y'
+apiVersion: image-gitops.dev/v1alpha1
+kind: ImageGitOps
+metadata: {name: kept, namespace: addon-test}
+spec: {image: ghcr.io/acme/addon-test, suspend: true, git: {url: 'https://github.com/acme/nowhere', path: shop.yaml}}
+Y
+vela addon disable image-gitops >"$work/out" 2>&1 || fail "disable"
+soon "nothing runs any more, and no right is left" nothing_left
+kubectl get imagegitops kept -n addon-test >/dev/null; ok "an ImageGitOps that somebody wrote is still there"
+
+say "Enable again, twice over"
+enable "$root/addon/image-gitops"
+vela addon disable image-gitops >/dev/null
+soon "disabled" nothing_left
+enable "$root/addon/image-gitops" replicas=2
+kubectl get poddisruptionbudget image-gitops -n vela-system >/dev/null; ok "two replicas have a PodDisruptionBudget"
+
+say "An upgrade updates the CustomResourceDefinition"
+cp -r "$root/addon/image-gitops" "$work/image-gitops"
+# A category for kubectl get: the least that can change.
+python3 - "$work/image-gitops/resources/image-gitops.dev_imagegitops.yaml" <<'P'
+import re, sys
+path = sys.argv[1]
+text = open(path).read()
+text = re.sub(r"\n\s+categories:(?: \[.*\]|(?:\n\s+- .*)+)", "", text)
+text, n = re.subn(r"(\n\s+)(kind: ImageGitOps\b)", r"\1categories: [addon-test]\1\2", text, count=1)
+assert n == 1, "the CustomResourceDefinition has no names.kind"
+open(path, "w").write(text)
 P
-tail -5 "$work/app.yaml"
-shown kubectl apply -f "$work/app.yaml"
-until_ok 90 "the pods run $(tag "$first")" runs "$(tag "$first")"
-until_ok 30 "the first look is told" reason_is backoffice-dev-back UpToDate
+vela addon upgrade "$work/image-gitops" >"$work/out" 2>&1 || fail "upgrade"
+[ "$(kubectl get crd "$crd" -o jsonpath='{.spec.names.categories[0]}')" = addon-test ] || fail "the CustomResourceDefinition is the old one"; ok "the CustomResourceDefinition is the new one"
+[ "$(kubectl get deployment image-gitops -n vela-system -o jsonpath='{.spec.replicas}')" = 2 ] || fail "the parameters are lost"; ok "the parameters given before are kept"
 
-say "a pushed tag, and the annotation that asks to look now"
-commits=$(count)
-next=$((first + 1)); push_tag "$next"
-shown kubectl annotate application backoffice-dev -n "$namespace" --overwrite "fluxcd.io/reconcile=$(date +%s)"
-until_ok 10 "Git names $(tag "$next")" in_git "$(tag "$next")"
-until_ok 60 "the pods run $(tag "$next")" runs "$(tag "$next")"
-[ "$(count)" = $((commits + 1)) ] || fail "$(count) commits"; ok "one commit"
-until_ok 10 "the status tells the tag" sh -c "\"$lab\" exec kubectl -n $namespace get imagegitops backoffice-dev-back -o jsonpath={.status.tag} | grep -q $(tag "$next")"
-shown vela status backoffice-dev -n "$namespace"
-expect "$(tag "$next")"
-expect "$(tip | cut -c1-7)"
-shown vela ls -n "$namespace"
-shown kubectl get ig -n "$namespace"
-shown kubectl describe application backoffice-dev -n "$namespace"
-expect "ImageUpdated"
+say "The Helm chart instead"
+vela addon disable image-gitops >/dev/null
+soon "the addon is gone" nothing_left
+"$lab" exec helm install image-gitops "$root/charts/image-gitops" -n vela-system --wait --take-ownership >"$work/out" 2>&1 || fail "helm install"
+ok "installed"
+kubectl get traitdefinition image-gitops -n vela-system >/dev/null; ok "its definitions are there"
+"$lab" exec helm uninstall image-gitops -n vela-system >"$work/out" 2>&1
+soon "uninstalled" nothing_left
+kubectl get imagegitops kept -n addon-test >/dev/null; ok "the ImageGitOps is still there"
+enable "$root/addon/image-gitops"
 
-say "a webhook: from push to commit"
-token=$(k -n vela-system get secret image-gitops-webhook -o 'jsonpath={.data.token}' | base64 -d)
-service=$(k -n vela-system get service image-gitops -o 'jsonpath={.spec.clusterIP}')
-next=$((next + 1)); push_tag "$next"
-body=$(printf '{"action":"published","package":{"name":"back-dev-bfirstai","namespace":"legolas49","package_type":"CONTAINER","owner":{"login":"legolas49"},"package_version":{"package_url":"%s:%s","container_metadata":{"tag":{"name":"%s"}}}}}' "$image" "$(tag "$next")" "$(tag "$next")")
-signature=$(printf %s "$body" | openssl dgst -sha256 -hmac "$token" | sed 's/.* //')
-shown curl -sS -X POST -H 'Content-Type: application/json' -H 'X-GitHub-Event: package' -H "X-Hub-Signature-256: sha256=$signature" --data-binary "$body" "http://$service:8080/v1/webhooks/ghcr"
-expect '"resources":1'
-until_ok 5 "Git names $(tag "$next")" in_git "$(tag "$next")"
-until_ok 60 "the pods run $(tag "$next")" runs "$(tag "$next")"
+say "The repository of the back office"
+example=$root/docs/examples/backoffice-dev
+"$lab" push "$archive" ghcr.io/legolas49/back-dev-bfirstai:main-0000001-1627123456
+if "$lab" exec "$example/scripts/create-github-secret.sh" >"$work/out" 2>&1; then fail "a Secret without a token"; fi
+grep -q GITHUB_TOKEN "$work/out" || fail "does not ask for the token"; ok "no Secret without GITHUB_TOKEN"
+for _ in 1 2; do "$lab" exec env GITHUB_TOKEN=ghp_lab "$example/scripts/create-github-secret.sh" >"$work/out" 2>&1 || fail "create-github-secret.sh"; done; ok "the Secret is made, and made again"
+kubectl get secret github-write-secret -n backoffice-dev -o yaml >"$work/out"
+[ "$(grep -c "$(printf ghp_lab | base64)" "$work/out")" = 1 ] || fail "the token stands there twice"; ok "the token stands in the Secret once"
+"$lab" exec "$example/scripts/deploy-gitops.sh" >"$work/out" 2>&1 || fail "deploy-gitops.sh"; ok "deployed"
+vela ls -n backoffice-dev | grep -q '^backoffice-dev-image-gitops' || fail "vela ls"; ok "vela ls shows it"
+kubectl logs deployment/backoffice-dev-image-gitops -n backoffice-dev --tail=1 >/dev/null; ok "its log, by the Deployment's name"
+kubectl logs -l app.oam.dev/component=image-gitops -n backoffice-dev --tail=1 >/dev/null; ok "its log, by the component's label"
+own="--as system:serviceaccount:backoffice-dev:backoffice-dev-image-gitops"
+[ "$(kubectl auth can-i get secrets/github-write-secret -n backoffice-dev $own 2>/dev/null)" = yes ] || fail "may not read its Secret"; ok "it may read the Secret that it was given"
+[ "$(kubectl auth can-i get secrets/another -n backoffice-dev $own 2>/dev/null || true)" = no ] || fail "may read any Secret"; ok "and no other"
+[ "$(kubectl auth can-i get applications.core.oam.dev -n default $own 2>/dev/null || true)" = no ] || fail "may look elsewhere"; ok "and nothing of another namespace"
 
-say "a person's revert is obeyed"
-rm -rf "$work/clone"; g clone -q "$repository" "$work/clone"
-g -C "$work/clone" -c user.name=person -c user.email=person@example.com revert --no-edit HEAD >/dev/null
-g -C "$work/clone" push -q "https://lab:ghp_lab@github.com/legolas49/back-dev-bfirstai" HEAD:main
-k annotate application backoffice-dev -n "$namespace" --overwrite "fluxcd.io/reconcile=revert-$(date +%s%N)" >/dev/null
-until_ok 20 "it is held" reason_is backoffice-dev-back Held
-until_ok 60 "the pods go back to $(tag $((next - 1)))" runs "$(tag $((next - 1)))"
-shown vela status backoffice-dev -n "$namespace"
-expect "a person went back from"
-
-say "an outage of ghcr.io and of github.com"
-for host in ghcr.io github.com; do
-  "$lab" hub fault "{\"host\":\"$host\",\"path\":\".*\",\"reset\":true,\"times\":0}"
-  next=$((next + 1))
-  [ "$host" = ghcr.io ] || push_tag "$next"
-  k annotate application backoffice-dev -n "$namespace" --overwrite "fluxcd.io/reconcile=$host-$(date +%s%N)" >/dev/null
-  reason=RegistryUnreachable; [ "$host" = ghcr.io ] || reason=GitUnreachable
-  until_ok 90 "the status says $reason" reason_is backoffice-dev-back "$reason"
-  out=$(v status backoffice-dev -n "$namespace"); expect "$host"; expect "Healthy"
-  sleep "${OUTAGE:-10}"
-  "$lab" hub reset
-  [ "$host" = github.com ] || push_tag "$next"
-  until_ok 130 "Git names $(tag "$next") by itself" in_git "$(tag "$next")"
-  until_ok 60 "the pods run $(tag "$next")" runs "$(tag "$next")"
-done
-
-say "the service is killed at any moment of an update, ten times over"
-for round in $(seq 10); do
-  next=$((next + 1)); commits=$(count)
-  push_tag "$next"
-  k annotate application backoffice-dev -n "$namespace" --overwrite "fluxcd.io/reconcile=kill-$(date +%s%N)" >/dev/null
-  sleep "0.$(( (round - 1) * 12 % 100 / 10 ))$(( round % 10 ))"
-  k -n vela-system delete pod -l app.oam.dev/component=image-gitops --grace-period=0 --force --wait=false >/dev/null 2>&1
-  until_ok 60 "round $round: Git names $(tag "$next")" in_git "$(tag "$next")"
-  until_ok 60 "round $round: the pods run it" runs "$(tag "$next")"
-  [ "$(count)" = $((commits + 1)) ] || fail "round $round: $(count) commits, not $((commits + 1))"
-done
-ok "ten updates, ten commits"
-g -C "$LAB_GIT/legolas49/back-dev-bfirstai.git" fsck --strict >/dev/null; ok "git fsck finds nothing"
-until_ok 60 "the status is right" reason_is backoffice-dev-back UpToDate
-
-say "two replicas, and a suspended resource"
-enable_addon replicas=2
-until_ok 60 "two pods are ready" sh -c "[ \"\$(\"$lab\" exec kubectl -n vela-system get deploy image-gitops -o 'jsonpath={.status.readyReplicas}')\" = 2 ]"
-out=$(k -n vela-system get poddisruptionbudget image-gitops -o name); expect "poddisruptionbudget"
-
-say "a workflow that waits for the image"
-next=$((next + 1)); push_tag "$next"
-k -n "$namespace" get application backoffice-dev -o json | python3 -c '
-import json, sys
-app = json.load(sys.stdin)
-app["metadata"] = {"name": "backoffice-dev", "namespace": app["metadata"]["namespace"]}
-app.pop("status", None)
-app["spec"]["workflow"] = {"steps": [
-    {"name": "image", "type": "image-gitops", "properties": {"component": "back"}, "outputs": [{"name": "image", "valueFrom": "result.image"}]},
-    {"name": "deploy", "type": "deploy", "properties": {"policies": []}},
-]}
-print(json.dumps(app))' >"$work/workflow.json"
-commits=$(count)
-k apply -f "$work/workflow.json" >/dev/null
-until_ok 60 "the workflow brought $(tag "$next") into Git" in_git "$(tag "$next")"
-until_ok 60 "the pods run it" runs "$(tag "$next")"
-until_ok 60 "the workflow ended well" sh -c "\"$lab\" exec kubectl -n $namespace get application backoffice-dev -o jsonpath={.status.workflow.status} | grep -q succeeded"
-[ "$(count)" = $((commits + 1)) ] || fail "$(count) commits"; ok "one commit"
-shown vela status backoffice-dev -n "$namespace"
-expect "image-gitops"
-
-say "disable: refused while it is used, then clean"
-out=$(v addon disable image-gitops 2>&1 || true); expect "backoffice-dev"
-k -n "$namespace" delete application backoffice-dev --wait --timeout 90s >/dev/null
-until_ok 60 "the addon is disabled" v addon disable image-gitops
-until_ok 60 "the service is gone" sh -c "! \"$lab\" exec kubectl -n vela-system get deploy image-gitops"
-out=$(k get crd imagegitops.image-gitops.dev -o name); expect "imagegitops.image-gitops.dev"
-
-printf '\n%d passed, 0 failed\n' "$passed"
+kubectl delete namespace backoffice-dev addon-test --wait=false >/dev/null
+printf '\n== %d checks passed\n' "$passed"

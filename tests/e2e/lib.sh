@@ -74,6 +74,6 @@ enable_addon() {
   "$lab" push "$archive" "ghcr.io/image-gitops/image-gitops:$version"
   k -n vela-system create configmap lab-ca --from-file=ca.crt="$LAB_CA" --dry-run=client -o yaml >"$work/ca.yaml"
   k apply -f "$work/ca.yaml" >/dev/null
-  (cd "$root" && shown vela addon enable ./addon/image-gitops caConfigMap=lab-ca "$@")
+  (cd "$root" && shown vela addon enable ./addon/image-gitops caConfigMap=lab-ca imagePullPolicy=Always "$@")
   rm -rf "$work"
 }

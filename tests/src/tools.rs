@@ -108,6 +108,18 @@ pub fn cue() -> PathBuf {
     .find_or_build()
 }
 
+/// Helm's command line (`helm.sh/helm/v3/cmd/helm`).
+pub fn helm() -> PathBuf {
+    GoProgram {
+        name: "helm",
+        module: "helm",
+        package: "helm.sh/helm/v3/cmd/helm",
+        link: "-s -w".to_owned(),
+        takes: "about two minutes",
+    }
+    .find_or_build()
+}
+
 /// A program that the tests run.
 struct GoProgram {
     name: &'static str,

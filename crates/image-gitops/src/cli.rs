@@ -102,7 +102,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "IMAGE_GITOPS_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// The address at which steps reach this service [default: http://image-gitops.<namespace>:<port>]
+    /// The address at which steps reach this service [default: http://image-gitops.NAMESPACE:PORT]
     #[arg(long, env = "IMAGE_GITOPS_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
 
@@ -124,7 +124,7 @@ pub(crate) struct Serve {
     )]
     pub(crate) webhook_secret: String,
 
-    /// The Lease that tells which replica polls; empty: this one [default: image-gitops, or image-gitops-<instance>]
+    /// The Lease that tells which replica polls; empty: this one [default: image-gitops, or image-gitops-INSTANCE]
     #[arg(long, env = "IMAGE_GITOPS_LEASE", value_name = "NAME")]
     pub(crate) lease: Option<String>,
 

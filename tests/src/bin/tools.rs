@@ -13,6 +13,7 @@ fn main() {
     found("KubeVela's command line", &tools::vela());
     found("KubeVela's CRDs and definitions", &tools::kubevela_chart());
     found("CUE", &tools::cue());
+    found("Helm", &tools::helm());
 }
 
 fn found(part: &str, place: &Path) {
