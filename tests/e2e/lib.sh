@@ -18,7 +18,7 @@ fail() {
 }
 k() { "$lab" exec kubectl "$@"; }
 v() { "$lab" exec vela "$@"; }
-g() { "$lab" exec git "$@"; }
+g() { "$lab" exec git -c safe.directory='*' "$@"; }
 # shown COMMAND...: runs it in the lab as a user would, showing both; its output is in $out
 shown() {
   printf '$ %s\n' "$*"
@@ -41,8 +41,13 @@ until_ok() {
 tip() { g ls-remote -q "$repository" refs/heads/main | cut -f1; }
 count() { g -C "$LAB_GIT/legolas49/back-dev-bfirstai.git" rev-list --count main; }
 tag() { printf 'main-%07x-%d' "$1" $((stamp + 60 * $1)); }
-# The image that the pods of the Application really run.
-running() { k -n "$namespace" get pods -l app.oam.dev/component=back -o 'jsonpath={range .items[?(@.status.phase=="Running")]}{.spec.containers[0].image}{"\n"}{end}' | sort -u; }
+# The image that the pods of the Application really run; those that are ending do not count.
+running() {
+  k -n "$namespace" get pods -l app.oam.dev/component=back -o json | python3 -c '
+import json, sys
+pods = [p for p in json.load(sys.stdin)["items"] if "deletionTimestamp" not in p["metadata"] and p["status"].get("phase") == "Running"]
+print("\n".join(sorted({p["spec"]["containers"][0]["image"] for p in pods})))'
+}
 runs() { [ "$(running)" = "$image:$1" ]; }
 in_git() { "$lab" exec sh -c "git --git-dir=$LAB_GIT/legolas49/back-dev-bfirstai.git show main:kubevela/backoffice-dev.yaml" | grep -qF "image: $image:$1"; }
 push_tag() { "$lab" tag "$image:$(tag "$first")" "$(tag "$1")"; }
@@ -74,6 +79,8 @@ enable_addon() {
   "$lab" push "$archive" "ghcr.io/image-gitops/image-gitops:$version"
   k -n vela-system create configmap lab-ca --from-file=ca.crt="$LAB_CA" --dry-run=client -o yaml >"$work/ca.yaml"
   k apply -f "$work/ca.yaml" >/dev/null
-  (cd "$root" && shown vela addon enable ./addon/image-gitops caConfigMap=lab-ca imagePullPolicy=Always "$@")
+  pushd "$root" >/dev/null
+  shown vela addon enable ./addon/image-gitops caConfigMap=lab-ca imagePullPolicy=Always "$@"
+  popd >/dev/null
   rm -rf "$work"
 }

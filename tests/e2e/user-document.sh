@@ -30,7 +30,11 @@ rm -rf "$work/clone"; g clone -q "$repository" "$work/clone"
 k create namespace "$namespace" >/dev/null
 k -n "$namespace" create configmap lab-ca --from-file=ca.crt="$LAB_CA" >/dev/null
 # in the user's clone, with the user's token
-user() { (cd "$work/clone" && shown env GITHUB_TOKEN=ghp_lab bash -c "$1"); }
+user() {
+  pushd "$work/clone" >/dev/null
+  shown env GITHUB_TOKEN=ghp_lab bash -c "$1"
+  popd >/dev/null
+}
 
 say "Installation"
 out=$("$lab" exec bash -c "cd $work/clone && ./scripts/create-github-secret.sh" 2>&1 || true)
