@@ -11,7 +11,7 @@ timeout=${TIMEOUT:-180s}
 
 command -v kubectl >/dev/null || { echo "kubectl est introuvable : https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
 if ! kubectl get componentdefinition image-gitops --namespace vela-system >/dev/null; then
-  echo "L'addon image-gitops n'est pas installé dans ce cluster : vela addon enable image-gitops" >&2
+  echo "L'addon image-gitops n'est pas installé dans ce cluster : voir README.md, Prérequis" >&2
   exit 1
 fi
 
