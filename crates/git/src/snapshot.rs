@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::history::{self, History};
 use crate::object::{ObjectId, Objects};
 use crate::{Branch, RepoPath};
 
@@ -96,4 +97,11 @@ pub struct Snapshot {
     pub cost: Cost,
     /// The tip, and every tree on the way to the files.
     pub(crate) objects: Objects,
+}
+
+impl Snapshot {
+    /// The commits that came with the files: the tip, and rarely more. Nothing is read for it.
+    pub fn known_history(&self) -> History {
+        history::log(self.tip, &self.objects)
+    }
 }

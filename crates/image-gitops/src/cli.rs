@@ -102,7 +102,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "IMAGE_GITOPS_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// The address at which steps reach this service [default: http://image-gitops.NAMESPACE:PORT]
+    /// The address at which steps reach this service [default: its Service in its namespace]
     #[arg(long, env = "IMAGE_GITOPS_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
 

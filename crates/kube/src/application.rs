@@ -75,7 +75,7 @@ pub enum Left {
     #[error("the Application in the cluster holds {0}, which is another image; it is left alone")]
     OtherImage(String),
     /// Somebody else applies it.
-    #[error("it is applied by {0}, which brings what Git says")]
+    #[error("it is applied by {0}; a change here would be undone, so what Git says is left to that")]
     Owned(Owner),
     /// KubeVela's authentication is on: who changes an Application becomes the one it is deployed as.
     #[error("KubeVela's authentication is on, so the Application is changed in Git only")]
@@ -108,11 +108,19 @@ impl Applications {
             let Some(application) = self.get(&id).await? else { return Ok(Followed::Left(Left::Absent(id))) };
             let patch = match plan(&application, want) {
                 Plan::Done(followed) => {
-                    if let Followed::Nudged(Owner::Flux { kind, namespace, name }) = &followed {
-                        let applier = ResourceId { namespace: namespace.clone(), name: name.clone() };
-                        flux::nudge(&self.0, kind, &applier, want.token).await?;
-                    }
-                    return Ok(followed);
+                    let Followed::Nudged(Owner::Flux { kind, namespace, name }) = &followed else {
+                        return Ok(followed);
+                    };
+                    let applier = ResourceId { namespace: namespace.clone(), name: name.clone() };
+                    return match flux::nudge(&self.0, kind, &applier, want.token).await {
+                        Ok(()) => Ok(followed),
+                        // An instance for one namespace may not touch Flux' own: Flux looks by itself, a little later.
+                        Err(KubeError::Refused { code: 401 | 403, .. }) => {
+                            let (namespace, name) = (namespace.clone(), name.clone());
+                            Ok(Followed::Left(Left::Owned(Owner::Flux { kind, namespace, name })))
+                        }
+                        Err(error) => Err(error),
+                    };
                 }
                 Plan::Patch { patch, from } => (patch, from),
             };
@@ -129,6 +137,16 @@ impl Applications {
             }
         }
         Err(KubeError::Contended { attempt: format!("patch the Application {id}") })
+    }
+
+    /// Whether an Application holds what Git says, or never will: it has no such field, or another image.
+    pub fn holds(&self, application: &Value, want: &Want<'_>) -> bool {
+        matches!(
+            plan(application, want),
+            Plan::Done(
+                Followed::Same | Followed::Left(Left::NoField(_) | Left::OtherImage(_) | Left::Absent(_))
+            )
+        )
     }
 
     /// Whether there is an `ImageGitOps` of this name, seen or not seen by the watch.
@@ -156,7 +174,7 @@ impl Applications {
         let mut fields = serde_json::to_value(status).unwrap_or_default();
         // What is no longer said must go: a merge patch keeps what it does not name.
         if let Some(fields) = fields.as_object_mut() {
-            for key in ["digest", "lastHandledSync"] {
+            for key in ["digest", "commit", "lastHandledSync"] {
                 fields.entry(key).or_insert(Value::Null);
             }
         }

@@ -37,6 +37,16 @@ const RULES: &[(&str, &str, &str)] = &[
     ),
     (
         "/properties/spec/properties/git",
+        "!self.url.startsWith('http://') || self.url.matches('^http://(127[.][0-9.]+|localhost|[[]::1[]])(:[0-9]+)?(/|$)')",
+        "spec.git.url starts with https://: over plain HTTP everybody on the way reads the token",
+    ),
+    (
+        "/properties/spec",
+        "!(has(self.tags) && has(self.filterTags))",
+        "spec.tags and spec.filterTags are two names of the same: keep one",
+    ),
+    (
+        "/properties/spec/properties/git",
         "!self.url.matches('^[a-z]+://[^/]*@')",
         "spec.git.url must not hold a user or password: put them into a Secret and name it in spec.git.secretRef",
     ),
@@ -97,6 +107,15 @@ pub fn crd() -> Value {
             "description".into(),
             "Keeps the image of a KubeVela Application up to date through Git.".into(),
         );
+    }
+    // The name that it has in KubeVela's `fluxcd` addon; without it here the API server would drop the field.
+    if let Some(fields) = schema.pointer_mut("/properties/spec/properties").and_then(Value::as_object_mut)
+        && let Some(tags) = fields.get_mut("tags").and_then(Value::as_object_mut)
+    {
+        // A default would be written beside the other name.
+        tags.remove("default");
+        let tags = tags.clone().into();
+        fields.insert("filterTags".into(), tags);
     }
     for (at, rule, message) in RULES {
         if let Some(object) = schema.pointer_mut(at).and_then(Value::as_object_mut)

@@ -141,7 +141,8 @@ impl Status {
         }
         if let Some((image, tag)) = &news.image {
             if next.image.as_ref() != Some(image) {
-                next.digest = None;
+                // What is said of the image before is not true of this one.
+                (next.digest, next.commit) = (None, None);
                 next.history.insert(
                     0,
                     HistoryEntry { image: image.clone(), commit: news.commit.clone(), time: now.clone() },

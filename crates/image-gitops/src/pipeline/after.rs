@@ -2,6 +2,7 @@
 
 use image_gitops_core::{
     image::ImageRef,
+    message,
     yaml::{Locator, Manifest, Part},
 };
 use image_gitops_git::Snapshot;
@@ -17,6 +18,8 @@ pub(crate) struct Says {
     pub(crate) image: Option<(String, String)>,
     /// The Application's `publishVersion`, where it has one.
     pub(crate) publish_version: Option<String>,
+    /// Our commit that wrote the image, where it is the branch's newest: a pass that was cut short made it.
+    pub(crate) commit: Option<String>,
 }
 
 impl Says {
@@ -38,9 +41,18 @@ impl Says {
             Part::Name | Part::Digest => None,
         });
         let site = sites.first()?;
+        let ours = |message: &str| {
+            let job = planned.job;
+            let written = message::last_written([message], &job.resource.id, job.path.as_str());
+            written.is_some_and(|written| {
+                written.repository == *repository && written.tag.map(|t| t.to_string()) == tag
+            })
+        };
+        let tip = snapshot.known_history().commits.into_iter().next();
         Some(Self {
+            commit: tip.filter(|tip| ours(&tip.message)).map(|tip| tip.id.to_string()),
             value: site.value.clone(),
-            image: tag.map(|tag| (format!("{repository}:{tag}"), tag)),
+            image: tag.as_ref().map(|tag| (format!("{repository}:{tag}"), tag.clone())),
             publish_version: match planned.job.resource.target {
                 Locator::Field { .. } => manifest.publish_version(site).ok()?.map(|site| site.value),
                 Locator::Marker { .. } => None,

@@ -20,11 +20,22 @@ pub(super) async fn follow(
     commit: Option<&str>,
 ) -> Deployed {
     let says: &Says = report.says.as_ref()?;
-    let Locator::Field { application, component, path, .. } = &resource.target else { return None };
     if resource.deploy == Deploy::GitOnly || report.reason == Reason::Suspended {
         return None;
     }
-    let want = Want {
+    let want = want(resource, says, commit)?;
+    let application = want.application;
+    let followed = service.applications.follow(&resource.id.namespace, &want).await;
+    if let Ok(Followed::Patched { from }) = &followed {
+        tracing::info!(resource = %resource.id, %application, from, to = %says.value, "the Application was patched");
+    }
+    Some(followed)
+}
+
+/// What the Application should hold; `None` where the resource names none.
+pub(super) fn want<'w>(resource: &'w Resource, says: &'w Says, commit: Option<&'w str>) -> Option<Want<'w>> {
+    let Locator::Field { application, component, path, .. } = &resource.target else { return None };
+    Some(Want {
         application,
         component,
         path,
@@ -33,12 +44,7 @@ pub(super) async fn follow(
         publish_version: says.publish_version.as_deref(),
         patch_anyway: resource.deploy == Deploy::Patch,
         token: commit.unwrap_or(&says.value),
-    };
-    let followed = service.applications.follow(&resource.id.namespace, &want).await;
-    if let Ok(Followed::Patched { from }) = &followed {
-        tracing::info!(resource = %resource.id, %application, from, to = %says.value, "the Application was patched");
-    }
-    Some(followed)
+    })
 }
 
 /// What is to be said of it, after the sentence about Git.

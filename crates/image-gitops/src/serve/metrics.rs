@@ -55,7 +55,7 @@ impl Metrics {
     fn registered(mut self) -> Self {
         let registry = &mut self.registry;
         registry.register("pass_duration_seconds", "Time of a pass over one branch", self.passes.clone());
-        registry.register("outcomes", "What passes came to, by resource and reason", self.outcomes.clone());
+        registry.register("outcomes", "What passes came to for a resource, by reason", self.outcomes.clone());
         registry.register("requests", "Requests of steps and webhooks", self.requests.clone());
         registry.register("resources", "ImageGitOps resources that are served", self.resources.clone());
         registry.register(

@@ -59,13 +59,20 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         message: shortened(&told.message),
         image: report.says.as_ref().and_then(|says| says.image.clone()),
         digest: report.digest.clone().filter(|_| told.commit.is_some()),
-        commit: told.commit,
+        commit: told.commit.or_else(|| unsaid(stored, report)),
         tags: report.tags.map(|tags| TagCounts { total: count(tags.total), matched: count(tags.matched) }),
         policy: Some(report.policy.clone()),
         credentials: Some(told.credentials),
         sync: stored.sync.clone(),
     };
     say(service, stored, news, told.patched).await;
+}
+
+/// Our commit that the status does not know yet: the pass that made it ended before it could say so.
+fn unsaid(stored: &Stored, report: &JobReport) -> Option<String> {
+    let says = report.says.as_ref()?;
+    let image = says.image.as_ref().map(|(image, _)| image);
+    says.commit.clone().filter(|_| stored.status.image.as_ref() != image)
 }
 
 /// Writes the status where it differs, and tells who should know where it says something else.

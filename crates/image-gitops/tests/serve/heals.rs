@@ -42,6 +42,9 @@ fn a_service_that_is_killed_heals_with_one_commit() {
     let _again = cluster.serve(&["--lease", ""]);
     cluster.until_image(NEW);
     cluster.scene.one_line_since(&before);
+    // The status names the commit, whether or not the first life came to say so.
+    let tip = cluster.scene.tip();
+    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["commit"] == tip);
 }
 
 #[test]

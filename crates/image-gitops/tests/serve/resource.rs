@@ -11,6 +11,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("registry: {insecure: true}", "interval: 1s", "from 10s to a year"),
     ("registry: {insecure: true}", "interval: often", "a length of time such as 30s, 2m or 1h30m"),
     ("url: 'http://", "url: 'ssh://", "spec.git.url starts with https://"),
+    ("url: 'http://127.0.0.1", "url: 'http://git.example", "everybody on the way reads the token"),
+    ("tags: {pattern", "filterTags: {pattern: a}\n  tags: {pattern", "two names of the same"),
     ("url: 'http://", "url: 'http://me:secret@", "put them into a Secret"),
     (", path: kubevela/backoffice-dev.yaml", "", "names the file that holds the Application"),
     ("path: kubevela/backoffice-dev.yaml", "path: ../other.yaml", "without .."),

@@ -185,6 +185,21 @@ fn a_step_with_nothing_to_do_goes_on_without_a_commit() {
 }
 
 #[test]
+fn a_step_waits_until_whoever_applies_the_application_has_done_so() {
+    let stage = Stage::new();
+    stage.cluster.apply_resource("  interval: 1h\n  deploy: git-only\n");
+    stage.cluster.scene.tag(NEW);
+    let _service = stage.serve();
+    stage.run_workflow();
+    stage.until_step("running", "waiting for it in the Application");
+    assert_eq!(stage.cluster.image(), stage.cluster.scene.image(OLD));
+    // As Flux or a person does: what Git says is applied.
+    stage.run_workflow();
+    stage.until_step("succeeded", NEW);
+    stage.deployed_with_nothing_but(NEW);
+}
+
+#[test]
 fn a_step_that_the_policy_refuses_fails_with_the_reason() {
     let stage = Stage::new();
     let resource = stage.cluster.resource("back", "  interval: 1h\n");

@@ -67,7 +67,7 @@ fn an_application_that_others_apply_is_left_to_them() {
     cluster.scene.tag(NEW);
     let _service = cluster.serve(&[]);
     let status = cluster.until_reason("Updated");
-    assert!(status["message"].as_str().unwrap().contains("applied by Argo CD"), "{status}");
+    assert!(status["message"].as_str().unwrap().contains("it is applied by Argo CD"), "{status}");
     assert_eq!(cluster.image(), cluster.scene.image(OLD));
 }
 

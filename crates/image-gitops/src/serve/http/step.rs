@@ -17,13 +17,14 @@ use image_gitops_core::{
     resource::ResourceId,
     step::{StepAnswer, StepRequest, StepState},
 };
-use image_gitops_kube::{Followed, Left, RunState, Stored};
+use image_gitops_kube::{Followed, RunState, Stored};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Answer, Endpoint, text};
 use crate::serve::{
     branches::{self, By},
+    deploy,
     store::Outcome,
 };
 
@@ -103,10 +104,20 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         }
     };
     let _ = timeout(PATIENCE, looked).await;
-    let own = owner == &request.app;
+    // The step's own Application, as it is after the pass.
+    let own = match owner == &request.app {
+        true => match service.applications.get(&runs_in).await {
+            Ok(application) => application,
+            Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        },
+        false => None,
+    };
     let answers = resources.iter().map(|stored| (stored, endpoint.outcome(&request.run, stored)));
     let mut answers: Vec<Answer> = Vec::from_iter(answers.map(|(stored, outcome)| match outcome {
-        Some(outcome) => of_outcome(stored, &outcome, own),
+        Some(outcome) => {
+            let rolled_out = own.as_ref().is_none_or(|own| endpoint.has_rolled_out(own, stored, &outcome));
+            of_outcome(stored, &outcome, rolled_out)
+        }
         None => wait(StepState::Running, RUNNING),
     }));
     // Of several components the one that is furthest from done speaks for all.
@@ -202,6 +213,16 @@ impl Endpoint {
         handle.answered(new).await;
     }
 
+    /// Whether the step's own Application holds what Git says, and did so when the workflow that asks began.
+    fn has_rolled_out(&self, own: &Value, stored: &Stored, outcome: &Outcome) -> bool {
+        if matches!(outcome.followed, Some(Followed::Patched { .. })) {
+            return false;
+        }
+        let (Ok(resource), Some(says)) = (&stored.resource, &outcome.says) else { return true };
+        let wanted = deploy::want(resource, says, outcome.commit.as_deref());
+        wanted.is_none_or(|want| self.service.applications.holds(own, &want))
+    }
+
     /// What the pass after this run's beginning came to, if it has ended.
     fn outcome(&self, run: &str, stored: &Stored) -> Option<Outcome> {
         let key = (run.to_owned(), stored.id.clone());
@@ -214,8 +235,9 @@ fn wait(state: StepState, message: &str) -> Answer {
     Answer::new(StatusCode::ACCEPTED, &StepAnswer::new(Some(state), message))
 }
 
-/// What an outcome means to a step. `own`: whether the step's own Application is the one that was brought up to date.
-fn of_outcome(stored: &Arc<Stored>, outcome: &Outcome, own: bool) -> Answer {
+/// What an outcome means to a step. `rolled_out`: whether the step's own Application holds what Git says, where it is the
+/// one that was brought up to date.
+fn of_outcome(stored: &Arc<Stored>, outcome: &Outcome, rolled_out: bool) -> Answer {
     let state = match outcome.reason {
         Reason::Updated => StepState::Updated,
         Reason::UpToDate => StepState::Current,
@@ -227,15 +249,9 @@ fn of_outcome(stored: &Arc<Stored>, outcome: &Outcome, own: bool) -> Answer {
         }
         _ => return Answer::failed(StatusCode::UNPROCESSABLE_ENTITY, &outcome.message),
     };
-    match &outcome.followed {
-        // Its workflow starts anew with the changed spec: to go on now would deploy the old image first.
-        Some(Followed::Patched { .. } | Followed::Nudged(_)) if own => {
-            return wait(StepState::WaitingRollout, ROLLOUT);
-        }
-        Some(Followed::Left(Left::Owned(_) | Left::Authenticated)) if own => {
-            return wait(StepState::WaitingRollout, ROLLOUT);
-        }
-        _ => {}
+    // Its workflow starts anew with the changed spec: to go on now would deploy the old image first.
+    if outcome.reason != Reason::Suspended && !rolled_out {
+        return wait(StepState::WaitingRollout, ROLLOUT);
     }
     let mut answer = StepAnswer::new(Some(state), &outcome.message);
     if let Some((image, tag)) = outcome.says.as_ref().and_then(|says| says.image.clone()) {
