@@ -17,6 +17,8 @@ crd=imagegitops.image-gitops.dev
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0
+# KubeVela's controller runs beside the node, which knows no way to Services of its own.
+"$lab" exec ip route add 10.43.0.0/16 dev lab0 2>/dev/null || true
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; [ ! -f "$work/out" ] || cat "$work/out" >&2; exit 1; }
@@ -170,4 +172,4 @@ own="--as system:serviceaccount:backoffice-dev:backoffice-dev-image-gitops"
 [ "$(kubectl auth can-i get applications.core.oam.dev -n default $own 2>/dev/null || true)" = no ] || fail "may look elsewhere"; ok "and nothing of another namespace"
 
 kubectl delete namespace backoffice-dev addon-test --wait=false >/dev/null
-printf '\n== %d checks passed\n' "$passed"
+printf '\n%d passed, 0 failed\n' "$passed"

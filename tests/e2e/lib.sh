@@ -1,6 +1,8 @@
 # What the end-to-end scripts share: a lab with a cluster, a ghcr.io and a github.com of its own, and words for checks.
 # Sourced with $lab and $root set.
 eval "$("$lab" env | grep '^export LAB_')"
+# KubeVela's controller runs beside the node, which knows no way to Services of its own.
+"$lab" exec ip route add 10.43.0.0/16 dev lab0 2>/dev/null || true
 
 image=ghcr.io/legolas49/back-dev-bfirstai
 repository=https://github.com/legolas49/back-dev-bfirstai
