@@ -94,11 +94,15 @@ bench: tools ## Measure against git and against the limits; prints ratios
 	@target/release/bench target/release/image-gitops
 
 .PHONY: e2e
-e2e: build image ## Play the stories with real pods in a lab: make e2e LAB=path/to/lab
-	@tests/e2e/cli.sh $(LAB)
+e2e: image ## Play the stories with real pods in a lab: make e2e LAB=path/to/lab
+	@tests/e2e/cli.sh $(LAB) target/$(STATIC_TARGET)/release/image-gitops
 	@tests/e2e/user-document.sh $(LAB) $(IMAGE_ARCHIVE)
 	@tests/e2e/addon.sh $(LAB) $(IMAGE_ARCHIVE)
 	@tests/e2e/cluster.sh $(LAB) $(IMAGE_ARCHIVE)
+
+.PHONY: session
+session: image ## Record docs/session.md in a lab: make session LAB=path/to/lab
+	@tests/e2e/session.sh $(LAB) $(IMAGE_ARCHIVE)
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -153,4 +153,4 @@ run 1 sync -f "$file"
 expect "ghcr.io"
 "$lab" hub reset
 
-printf '\n== %d checks passed\n' "$passed"
+printf '\n%d passed, 0 failed\n' "$passed"

@@ -7,9 +7,9 @@ use serde_json::Value;
 pub enum RunState {
     /// A step with this id is being run.
     Alive,
-    /// The workflow is under way, but its status does not name this id yet: KubeVela writes it after the first try.
+    /// The status does not name this id: KubeVela writes it after the first try, or nobody runs it.
     NotYet,
-    /// The step with this id has ended, or there is no workflow that could run it.
+    /// The step with this id has ended.
     Over,
 }
 
@@ -29,8 +29,9 @@ pub fn run_state(object: &Value, id: &str) -> RunState {
     let this = steps.iter().find(|step| step.get("id").and_then(Value::as_str) == Some(id));
     match this.map(|step| step.get("phase").and_then(Value::as_str).unwrap_or_default()) {
         Some("succeeded" | "skipped") => RunState::Over,
-        _ if ended => RunState::Over,
+        Some(_) if ended => RunState::Over,
         Some(_) => RunState::Alive,
+        // Even where the workflow has ended: that may be the one before, until the new one's status is written.
         None => RunState::NotYet,
     }
 }
@@ -54,7 +55,11 @@ mod tests {
                 workflow(json!({ "finished": true, "steps": [{ "id": "me", "phase": "failed" }] })),
                 RunState::Over,
             ),
-            (workflow(json!({ "terminated": true, "steps": [] })), RunState::Over),
+            (
+                workflow(json!({ "terminated": true, "steps": [{ "id": "me", "phase": "running" }] })),
+                RunState::Over,
+            ),
+            (workflow(json!({ "finished": true, "steps": [{ "id": "before" }] })), RunState::NotYet),
             (
                 workflow(
                     json!({ "steps": [{ "id": "g", "subSteps": [{ "id": "me", "phase": "pending" }] }] }),

@@ -200,6 +200,25 @@ fn a_step_waits_until_whoever_applies_the_application_has_done_so() {
 }
 
 #[test]
+fn a_workflow_that_follows_one_that_has_ended_is_answered() {
+    let stage = Stage::new();
+    stage.cluster.apply_resource("  interval: 1h\n");
+    let _service = stage.serve();
+    // Ends at once: the status that the next workflow's first request meets is that of a finished one.
+    let text = format!(
+        "{}  workflow:\n    steps: [{{name: wait, type: suspend, properties: {{duration: 1s}}}}]\n",
+        stage.cluster.scene.file()
+    );
+    stage.cluster.plane.apply(&text).unwrap();
+    let ended = |application: &Value| application["status"]["workflow"]["finished"] == true;
+    stage.cluster.plane.wait_until(&stage.cluster.application_path(), ended);
+    stage.cluster.scene.tag(NEW);
+    stage.run_workflow();
+    stage.until_step("succeeded", NEW);
+    stage.deployed_with_nothing_but(NEW);
+}
+
+#[test]
 fn a_step_that_the_policy_refuses_fails_with_the_reason() {
     let stage = Stage::new();
     let resource = stage.cluster.resource("back", "  interval: 1h\n");
