@@ -112,10 +112,15 @@ for host in ghcr.io github.com; do "$lab" hub fault "{\"host\":\"$host\",\"path\
 for round in $(seq 10); do
   next=$((next + 1)); commits=$(count)
   push_tag "$next"
+  leads=$(k -n vela-system get pods -l app.oam.dev/component=image-gitops -o 'jsonpath={.items[0].metadata.name}')
+  holds() { [ "$(k -n vela-system get lease image-gitops -o 'jsonpath={.spec.holderIdentity}')" = "$leads" ]; }
+  until_ok 60 "round $round: the service polls" holds
   k annotate application backoffice-dev -n "$namespace" --overwrite "fluxcd.io/reconcile=kill-$(date +%s%N)" >/dev/null
   sleep "$(python3 -c "print(0.2 * ($round - 1))")"
   # The process itself, as a node that dies does: a pod that is deleted is told, and ends its pass.
   "$lab" exec pkill -KILL -f '^/image-gitops serve' || fail "no process to kill"
+  # The next life in a pod of its own: kubelet waits longer with each crash of the same one.
+  k -n vela-system delete pod -l app.oam.dev/component=image-gitops --grace-period=0 --force --wait=false >/dev/null 2>&1
   in_git "$(tag "$next")" && at="after its commit" || at="before its commit"
   until_ok 60 "round $round, killed $at: Git names $(tag "$next")" in_git "$(tag "$next")"
   until_ok 60 "round $round: the pods run it" runs "$(tag "$next")"
