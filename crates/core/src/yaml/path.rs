@@ -162,6 +162,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_points_into_a_component_of_any_type() {
+        let component = serde_json::json!({
+            "properties": { "image": "a:1", "a/b": "a:1", "objects": [
+                { "kind": "ConfigMap" },
+                { "kind": "Deployment", "spec": { "containers": [{ "name": "web", "image": "a:1" }] } },
+            ]},
+            "traits": [{ "type": "scaler" }, { "type": "sidecar", "properties": { "image": "b:1" } }],
+        });
+        for (path, pointer) in [
+            ("properties.image", Some("/properties/image")),
+            ("properties.\"a/b\"", Some("/properties/a~1b")),
+            (
+                "properties.objects[kind=Deployment].spec.containers[name=web].image",
+                Some("/properties/objects/1/spec/containers/0/image"),
+            ),
+            ("properties.objects[1].kind", Some("/properties/objects/1/kind")),
+            ("traits[type=sidecar].properties.image", Some("/traits/1/properties/image")),
+            ("properties.objects[2].kind", None),
+            ("traits[type=other].properties.image", None),
+            ("properties.image.tag", None),
+        ] {
+            assert_eq!(FieldPath::new(path).unwrap().pointer(&component).as_deref(), pointer, "{path}");
+        }
+    }
+
+    #[test]
     fn a_path_is_split_into_its_hops() {
         let key = |k: &str| Hop::Key(k.into());
         let item = |k: &str, v: &str| Hop::Where { key: k.into(), value: v.into() };

@@ -4,10 +4,15 @@
 //! before anything is read of it.
 
 mod openapi;
+mod rate;
 mod step;
 mod webhook;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -32,6 +37,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(super) struct Endpoint {
     service: Arc<Service>,
     keys: Keys,
+    rate: rate::Rate,
     turns: Semaphore,
     runs: step::Runs,
 }
@@ -86,8 +92,13 @@ pub(super) async fn public(
     listener: TcpListener,
 ) -> Result<(), ServeError> {
     let mut stopping = service.stopping.clone();
-    let endpoint =
-        Arc::new(Endpoint { service, keys, turns: Semaphore::new(AT_A_TIME), runs: step::Runs::default() });
+    let endpoint = Arc::new(Endpoint {
+        service,
+        keys,
+        rate: rate::Rate::default(),
+        turns: Semaphore::new(AT_A_TIME),
+        runs: step::Runs::default(),
+    });
     let routes = Router::new()
         .route("/v1/step", post(step_route))
         .route("/v1/webhooks/{kind}", post(webhook_route))
@@ -156,6 +167,9 @@ async fn bounded(
     most: usize,
     answer: impl AsyncFnOnce(HeaderMap, Bytes) -> Answer,
 ) -> Answer {
+    if !endpoint.rate.admits(Instant::now()) {
+        return Answer::later(StatusCode::TOO_MANY_REQUESTS, "too many requests; try again");
+    }
     let Ok(_turn) = endpoint.turns.try_acquire() else {
         return Answer::later(StatusCode::SERVICE_UNAVAILABLE, "image-gitops has too much to do; try again");
     };

@@ -1,9 +1,9 @@
 //! What goes wrong, what is said of it, and that it heals.
 
-use image_gitops_tests::git;
+use image_gitops_tests::{git, git_server::Options, registry_server::FrontOptions};
 use serde_json::json;
 
-use crate::scene::{Cluster, NEW, NEWER};
+use crate::scene::{Cluster, NEW, NEWER, Scene};
 
 #[test]
 fn a_secret_that_is_missing_is_named_and_counts_as_soon_as_it_is_there() {
@@ -22,6 +22,30 @@ fn a_secret_that_is_missing_is_named_and_counts_as_soon_as_it_is_there() {
         "metadata": { "name": "github", "namespace": cluster.namespace }, "stringData": { "token": "ghp_x" },
     });
     cluster.plane.apply(&secret.to_string()).unwrap();
+    cluster.until_image(NEW);
+}
+
+#[test]
+fn a_token_that_is_renewed_counts_without_a_restart() {
+    let scene = Scene::with(Options::default().private("bot", "new"), FrontOptions::default());
+    let cluster = Cluster::of(scene);
+    cluster.apply_application("");
+    let secret = |token: &str| {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "github", "namespace": cluster.namespace },
+            "stringData": { "username": "bot", "password": token },
+        });
+        cluster.plane.apply(&secret.to_string()).unwrap();
+    };
+    secret("expired");
+    let resource = cluster.resource("back", "  interval: 10s\n");
+    cluster.plane.apply(&resource.replace("git: {", "git: {secretRef: {name: github}, ")).unwrap();
+    cluster.scene.tag(NEW);
+    let _service = cluster.serve(&[]);
+    let status = cluster.until_reason("GitDenied");
+    assert!(status["message"].as_str().unwrap().contains("the token is wrong or has expired"), "{status}");
+    assert!(!status.to_string().contains("\"expired\""), "{status}");
+    secret("new");
     cluster.until_image(NEW);
 }
 

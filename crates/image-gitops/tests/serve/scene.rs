@@ -33,11 +33,15 @@ pub(crate) struct Service {
 impl Cluster {
     /// The user's repository and image, and a namespace with the resource's definition; nothing else in it.
     pub(crate) fn new() -> Self {
+        Self::of(Scene::new())
+    }
+
+    /// The same around another repository and registry.
+    pub(crate) fn of(scene: Scene) -> Self {
         let plane = ControlPlane::shared().with_kubevela();
         let crd = std::process::Command::new(env!("CARGO_BIN_EXE_image-gitops")).arg("crd").output().unwrap();
         plane.apply(std::str::from_utf8(&crd.stdout).unwrap()).unwrap();
         let namespace = plane.namespace();
-        let scene = Scene::new();
         let application =
             scene.application(OLD).replace("namespace: backoffice-dev", &format!("namespace: {namespace}"));
         scene.commit(FILE, &application, "Name the namespace");
