@@ -90,7 +90,7 @@ fuzz: ## Run the property tests for long: make fuzz CASES=100000
 .PHONY: bench
 bench: tools ## Measure against git and against the limits; prints ratios
 	$(call say,building with optimisation)
-	$(CARGO) build --locked --release -p image-gitops -p image-gitops-tests --bins --examples
+	$(CARGO) build --locked --release -p image-gitops -p image-gitops-core -p image-gitops-tests --bins --examples
 	@target/release/bench target/release/image-gitops
 
 .PHONY: e2e
