@@ -1,8 +1,8 @@
 //! A namespace of the control plane with the user's Application in it, and the service running beside it.
 
 use std::{
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
     process::{Child, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -185,35 +185,30 @@ impl Service {
 
     /// Sends a request and gives status and body.
     pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
-        let mut arguments =
-            vec!["-sS".to_owned(), "-w".into(), "\n%{http_code}".into(), "-X".into(), "POST".into()];
-        for (name, value) in headers {
-            arguments.extend(["-H".to_owned(), format!("{name}: {value}")]);
-        }
-        arguments.extend([
-            "--data-binary".to_owned(),
-            body.to_owned(),
-            format!("http://{}{path}", self.public),
-        ]);
-        curl(&arguments)
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let length = format!("content-length: {}\r\n", body.len());
+        let (status, body) = send(self.public, &format!("POST {path}"), &format!("{headers}{length}"), body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
     /// Reads a page of the port for probes and figures, as status and text.
     pub(crate) fn probe(&self, path: &str) -> (u16, String) {
-        let url = format!("http://{}{path}", self.admin);
-        let output =
-            std::process::Command::new("curl").args(["-s", "-w", "\n%{http_code}", &url]).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let (body, code) = text.rsplit_once('\n').unwrap();
-        (code.parse().unwrap(), body.to_owned())
+        send(self.admin, &format!("GET {path}"), "", "")
     }
 }
 
-fn curl(arguments: &[String]) -> (u16, Value) {
-    let output = std::process::Command::new("curl").args(arguments).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (body, code) = text.rsplit_once('\n').unwrap();
-    (code.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::String(body.to_owned())))
+/// One HTTP request on a connection of its own, and the answer's status and body.
+fn send(to: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let request = format!("{line} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n{headers}\r\n{body}");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // A server that refuses a large body closes before all of it was read, which resets the connection after the answer.
+    if let Err(error) = stream.read_to_string(&mut answer) {
+        assert!(!answer.is_empty(), "{error}");
+    }
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 impl Drop for Service {
