@@ -3,7 +3,7 @@
 use image_gitops_core::{reason::Reason, resource::Resource, spec::Deploy, yaml::Locator};
 use image_gitops_kube::{Followed, KubeError, Want};
 
-use super::Service;
+use super::{Service, tell};
 use crate::{
     pipeline::after::Says,
     report::{JobReport, chain},
@@ -54,9 +54,6 @@ pub(super) fn in_words(deployed: &Deployed) -> Option<String> {
         Ok(Followed::Patched { from }) => Some(format!("the Application was changed from {from}")),
         Ok(Followed::Nudged(owner)) => Some(format!("{owner} was asked to apply it")),
         Ok(Followed::Left(left)) => Some(left.to_string()),
-        Err(error) => {
-            let causes = chain(error).into_iter().map(|cause| format!(": {cause}")).collect::<String>();
-            Some(format!("but {error}{causes}"))
-        }
+        Err(error) => Some(format!("but {}", tell::sentence(&error.to_string(), &chain(error), None))),
     }
 }

@@ -10,7 +10,7 @@ use image_gitops_core::{
 };
 use image_gitops_kube::Fetched;
 
-use super::Service;
+use super::{Service, tell};
 use crate::report::chain;
 
 /// Why a resource cannot be worked on in this pass.
@@ -55,10 +55,7 @@ impl Read {
                 },
                 Err(error) => Trouble {
                     reason: Reason::CredentialUnusable,
-                    message: std::iter::once(error.to_string())
-                        .chain(chain(&error))
-                        .collect::<Vec<_>>()
-                        .join(": "),
+                    message: tell::sentence(&error.to_string(), &chain(&error), None),
                 },
             };
             read.troubles.insert(id, trouble);

@@ -113,13 +113,13 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         false => None,
     };
     let answers = resources.iter().map(|stored| (stored, endpoint.outcome(&request.run, stored)));
-    let mut answers: Vec<Answer> = Vec::from_iter(answers.map(|(stored, outcome)| match outcome {
+    let answers = answers.map(|(stored, outcome)| match outcome {
         Some(outcome) => {
             let rolled_out = own.as_ref().is_none_or(|own| endpoint.has_rolled_out(own, stored, &outcome));
             of_outcome(stored, &outcome, rolled_out)
         }
         None => wait(StepState::Running, RUNNING),
-    }));
+    });
     // Of several components the one that is furthest from done speaks for all.
     let rank = |answer: &Answer| match answer.status.as_u16() {
         400..=499 => 0,
@@ -127,11 +127,7 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         202 => 2,
         _ => 3,
     };
-    answers.sort_by_key(rank);
-    match answers.into_iter().next() {
-        Some(answer) => answer,
-        None => wait(StepState::Running, RUNNING),
-    }
+    answers.min_by_key(rank).unwrap_or_else(|| wait(StepState::Running, RUNNING))
 }
 
 /// What a step is told where no resource is known: before the first rollout, which makes the trait's resource and which
