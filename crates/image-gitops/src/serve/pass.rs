@@ -159,7 +159,7 @@ async fn land(
     let told = tell::Told {
         reason,
         message: tell::message(outcome, commit, &deployed),
-        commit: commit.map(str::to_owned),
+        commit: commit.map(str::to_owned).or_else(|| tell::unsaid(stored, outcome)),
         credentials: tell::credentials(resource, group, job),
         patched: matches!(deployed, Some(Ok(image_gitops_kube::Followed::Patched { .. }))),
     };
@@ -172,7 +172,7 @@ async fn land(
             message: told.message.clone(),
             says: outcome.says.clone(),
             digest: outcome.digest.clone(),
-            commit: told.commit.clone().or_else(|| stored.status.commit.clone()),
+            commit: told.commit.clone().or_else(|| tell::said(stored, outcome)),
             followed: deployed.and_then(Result::ok),
         },
     );

@@ -59,7 +59,7 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         message: shortened(&told.message),
         image: report.says.as_ref().and_then(|says| says.image.clone()),
         digest: report.digest.clone().filter(|_| told.commit.is_some()),
-        commit: told.commit.or_else(|| unsaid(stored, report)),
+        commit: told.commit,
         tags: report.tags.map(|tags| TagCounts { total: count(tags.total), matched: count(tags.matched) }),
         policy: Some(report.policy.clone()),
         credentials: Some(told.credentials),
@@ -69,10 +69,19 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
 }
 
 /// Our commit that the status does not know yet: the pass that made it ended before it could say so.
-fn unsaid(stored: &Stored, report: &JobReport) -> Option<String> {
-    let says = report.says.as_ref()?;
-    let image = says.image.as_ref().map(|(image, _)| image);
-    says.commit.clone().filter(|_| stored.status.image.as_ref() != image)
+pub(super) fn unsaid(stored: &Stored, report: &JobReport) -> Option<String> {
+    report.says.as_ref()?.commit.clone().filter(|_| !is_known(stored, report))
+}
+
+/// The commit that the status names, where Git still holds the image that it wrote.
+pub(super) fn said(stored: &Stored, report: &JobReport) -> Option<String> {
+    stored.status.commit.clone().filter(|_| is_known(stored, report))
+}
+
+/// Whether the status names the image that Git holds.
+fn is_known(stored: &Stored, report: &JobReport) -> bool {
+    let image = report.says.as_ref().and_then(|says| says.image.as_ref()).map(|(image, _)| image);
+    stored.status.image.as_ref() == image
 }
 
 /// Writes the status where it differs, and tells who should know where it says something else.
