@@ -82,7 +82,9 @@ check-generated:
 	@tests/check-translations
 
 .PHONY: fuzz
-fuzz: ## Run the property tests for long: make fuzz CASES=100000
+fuzz: ## Run the fuzz targets and property tests for long: make fuzz CASES=100000
+	$(call say,$(CASES) inputs of every target)
+	$(CARGO) run --locked --quiet --profile fuzz -p image-gitops-fuzz -- $(CASES) $(SEED)
 	$(call say,$(CASES) cases of every property)
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-core --test edit_properties --test policy_properties --test docker_config --test webhook --test step
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-git -p image-gitops-registry --lib
@@ -92,6 +94,8 @@ bench: tools ## Measure against git and against the limits; prints ratios
 	$(call say,building with optimisation)
 	$(CARGO) build --locked --release -p image-gitops -p image-gitops-core -p image-gitops-tests --bins --examples
 	@target/release/bench target/release/image-gitops
+	$(call say,how time and memory of the parsers grow with what others send)
+	$(CARGO) run --locked --quiet --profile fuzz -p image-gitops-fuzz -- growth
 
 .PHONY: e2e
 e2e: image ## Play the stories with real pods in a lab: make e2e LAB=path/to/lab

@@ -5,6 +5,8 @@
 
 mod advertisement;
 mod fetch;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod pkt;
 mod push;
 mod receive_pack;

@@ -25,6 +25,9 @@
 
 mod commit;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod history;
 mod http;
 mod local;

@@ -14,6 +14,9 @@
 mod auth;
 mod digest;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod refusal;
 mod tags;

@@ -7,8 +7,8 @@
 //! A page that holds exactly as many tags as were asked for and has no `Link` may not be the last: GHCR once forgot
 //! it. Then the tags after the last one are asked for, until none comes that is new.
 
-mod link;
-mod page;
+pub(crate) mod link;
+pub(crate) mod page;
 
 use std::collections::HashSet;
 
@@ -150,7 +150,7 @@ fn has_new(tags: &[Tag], known: usize) -> bool {
 }
 
 /// The query of the page that a `Link` points to from `page`, or what is wrong with it, as a predicate.
-fn cursor(page: &Url, target: &str) -> Result<String, String> {
+pub(crate) fn cursor(page: &Url, target: &str) -> Result<String, String> {
     let next = page.join(target).map_err(|_| "points to a next page that is no URL".to_owned())?;
     // Behind a proxy that ends TLS, a registry may believe that it speaks plain HTTP. That is not followed, only read.
     let same_port = next.port_or_known_default() == page.port_or_known_default()

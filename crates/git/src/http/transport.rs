@@ -1,6 +1,6 @@
 //! Requests and answers of smart HTTP (gitprotocol-http): who is asked, with what, how often, and what its status means.
 
-mod outage;
+pub(super) mod outage;
 mod redirect;
 
 use std::time::Duration;

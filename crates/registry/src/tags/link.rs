@@ -6,7 +6,7 @@ use crate::http::parameter;
 ///
 /// Taken as well: targets without angle brackets, relations without quotes or in capitals, several headers, and several
 /// links in one.
-pub(super) fn next<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn next<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     headers.into_iter().find_map(|header| {
         let mut rest = header;
         loop {

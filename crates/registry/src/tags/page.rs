@@ -20,7 +20,7 @@ struct Body {
 }
 
 /// Reads a body, or says what it is instead.
-pub(super) fn parse(body: &[u8], content_type: &str) -> Result<Vec<String>, String> {
+pub(crate) fn parse(body: &[u8], content_type: &str) -> Result<Vec<String>, String> {
     if is_page(body, content_type) {
         return Err("it sends a web page".to_owned());
     }

@@ -28,7 +28,7 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
 }
 
 /// The wait that a `Retry-After` header asks for, in seconds or until a date (RFC 9110, section 10.2.3).
-pub(super) fn retry_after(value: &str) -> Option<Duration> {
+pub(in crate::http) fn retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
