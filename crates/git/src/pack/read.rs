@@ -27,9 +27,19 @@ pub(crate) enum PackError {
 /// What an entry is, before it is resolved.
 enum Entry {
     Whole(Object),
-    OnOffset { base: usize, delta: Vec<u8> },
-    OnId { base: ObjectId, delta: Vec<u8> },
+    On(Base, Vec<u8>),
 }
+
+/// What a delta stands on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Base {
+    /// The entry that starts there.
+    Offset(usize),
+    Id(ObjectId),
+}
+
+/// Where it starts, and its instructions.
+type Delta = (usize, Vec<u8>);
 
 /// Reads every object of a pack and names it by its hash. Deltas may stand on objects of the pack, in any order, and on those of
 /// `known`.
@@ -44,59 +54,51 @@ pub(crate) fn read(pack: &[u8], known: &Objects, limits: &Limits) -> Result<Obje
         limits,
     };
     let mut resolved = Resolved::default();
-    let mut waiting = Vec::new();
+    let mut waiting: HashMap<Base, Vec<Delta>> = HashMap::new();
     for _ in 0..count {
         let offset = reader.at;
         match reader.entry()? {
             Entry::Whole(object) => resolved.add(offset, object)?,
-            delta => waiting.push((offset, delta)),
+            Entry::On(base, delta) => waiting.entry(base).or_default().push((offset, delta)),
         }
     }
     if reader.at != end {
         return Err(PackError::Broken("there is more in it than it announces"));
     }
     verify(pack, end)?;
-    // A delta may stand on a later object: turns, until nothing is left. Each turn resolves one more link of every chain.
-    while !waiting.is_empty() {
-        let before = waiting.len();
-        let mut left = Vec::new();
-        for (offset, entry) in waiting {
-            let (base, delta) = match &entry {
-                Entry::OnOffset { base, delta } => (resolved.by_offset.get(base).cloned(), delta),
-                Entry::OnId { base, delta } => {
-                    (resolved.objects.get(base).or_else(|| known.get(base)).cloned(), delta)
-                }
-                Entry::Whole(_) => (None, const { &Vec::new() }),
-            };
-            match base {
-                Some(base) => {
-                    let bytes = delta::apply(&base.bytes, delta, limits.object_bytes)
-                        .ok_or(PackError::Broken("a delta does not fit its base"))?;
-                    reader.count(bytes.len())?;
-                    resolved.add(offset, Object { kind: base.kind, bytes })?;
-                }
-                None => left.push((offset, entry)),
-            }
+    let on_known = waiting.keys().filter_map(|base| match base {
+        Base::Id(id) => Some((*base, Arc::clone(known.get(id)?))),
+        Base::Offset(_) => None,
+    });
+    resolved.ready.extend(on_known);
+    // A delta may stand on a later object. Each object wakes those that wait for it: time grows with their number only.
+    while let Some((base, object)) = resolved.ready.pop() {
+        for (offset, delta) in waiting.remove(&base).unwrap_or_default() {
+            let bytes = delta::apply(&object.bytes, &delta, limits.object_bytes)
+                .ok_or(PackError::Broken("a delta does not fit its base"))?;
+            reader.count(bytes.len())?;
+            resolved.add(offset, Object { kind: object.kind, bytes })?;
         }
-        if left.len() == before {
-            return Err(PackError::Broken("a delta stands on an object that is not there"));
-        }
-        waiting = left;
     }
-    Ok(resolved.objects)
+    match waiting.is_empty() {
+        true => Ok(resolved.objects),
+        false => Err(PackError::Broken("a delta stands on an object that is not there")),
+    }
 }
 
 #[derive(Default)]
 struct Resolved {
     objects: Objects,
-    by_offset: HashMap<usize, Arc<Object>>,
+    /// By what deltas may name them; those that wait for them are not woken yet.
+    ready: Vec<(Base, Arc<Object>)>,
 }
 
 impl Resolved {
     fn add(&mut self, offset: usize, object: Object) -> Result<(), PackError> {
         let id = object.id().map_err(|_| PackError::Broken("an object is made to collide with another"))?;
         let object = Arc::new(object);
-        self.by_offset.insert(offset, Arc::clone(&object));
+        let names = [Base::Offset(offset), Base::Id(id)];
+        self.ready.extend(names.map(|name| (name, Arc::clone(&object))));
         self.objects.insert(id, object);
         Ok(())
     }
@@ -174,13 +176,13 @@ impl Reader<'_> {
                 let distance = self.distance()?;
                 let base = start.checked_sub(distance).filter(|base| *base < start);
                 let base = base.ok_or(PackError::Broken("a delta stands on an object outside of it"))?;
-                return Ok(Entry::OnOffset { base, delta: self.data(size)? });
+                return Ok(Entry::On(Base::Offset(base), self.data(size)?));
             }
             7 => {
                 let id = self.pack.get(self.at..self.at + ID).ok_or(PackError::Cut)?;
                 let base = oid::try_from_bytes(id).map_err(|_| PackError::Cut)?.to_owned();
                 self.at += ID;
-                return Ok(Entry::OnId { base, delta: self.data(size)? });
+                return Ok(Entry::On(Base::Id(base), self.data(size)?));
             }
             _ => return Err(PackError::Broken("it holds an entry of an unknown kind")),
         };
