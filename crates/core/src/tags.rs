@@ -21,6 +21,11 @@ pub const DEFAULT_EXCLUDES: [&str; 4] = [r"\.sig$", r"\.att$", r"\.sbom$", r"^sh
 /// an attack or a slip (`.{1,9999}`).
 const SIZE_LIMIT: usize = 1 << 20;
 
+/// The most bytes of a pattern, a template or an exclusion. Reading one takes memory before its compiled size is known.
+const LONGEST: usize = 2048;
+/// The most exclusions: each is compiled alone, to say which one is wrong.
+const MOST_EXCLUDES: usize = 64;
+
 /// A filter that cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
@@ -41,6 +46,14 @@ pub enum FilterError {
         /// Why.
         #[source]
         reason: RegexError,
+    },
+    /// There are too many, or one is too long. It is not repeated here.
+    #[error("{what}: at most {limit}")]
+    TooLarge {
+        /// Which field.
+        what: &'static str,
+        /// How much is allowed.
+        limit: String,
     },
     /// `extract` cannot be filled in from `pattern`.
     #[error("cannot extract '{extract}'")]
@@ -115,6 +128,9 @@ impl TagFilter {
         exclude: &[String],
     ) -> Result<Self, FilterError> {
         let pattern = pattern.filter(|text| !text.is_empty());
+        for (what, text) in [("the pattern is too long", pattern), ("`extract` is too long", extract)] {
+            check_length(what, text.unwrap_or_default())?;
+        }
         let pattern = pattern.map(|text| {
             compile(text).map_err(|reason| FilterError::Pattern { pattern: text.to_owned(), reason })
         });
@@ -192,10 +208,22 @@ fn compile(pattern: &str) -> Result<Regex, RegexError> {
     Ok(RegexBuilder::new(pattern).unicode(false).size_limit(SIZE_LIMIT).build()?)
 }
 
+fn check_length(what: &'static str, text: &str) -> Result<(), FilterError> {
+    match text.len() > LONGEST {
+        true => Err(FilterError::TooLarge { what, limit: format!("{LONGEST} bytes") }),
+        false => Ok(()),
+    }
+}
+
 /// All exclusions in one automaton: a tag is read once for all of them.
 fn excludes(own: &[String]) -> Result<RegexSet, FilterError> {
     let fail = |pattern: &str, reason| FilterError::Exclude { pattern: pattern.to_owned(), reason };
+    if own.len() > MOST_EXCLUDES {
+        let limit = format!("{MOST_EXCLUDES}; join some by `|`");
+        return Err(FilterError::TooLarge { what: "there are too many exclusions", limit });
+    }
     for pattern in own {
+        check_length("an exclusion is too long", pattern)?;
         if pattern.is_empty() {
             return Err(fail(pattern, RegexError("empty, it would exclude every tag".into())));
         }

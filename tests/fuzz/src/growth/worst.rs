@@ -19,11 +19,12 @@ pub(super) const INPUTS: &[Input] = &[
         [b"^(a|a?)+(?P<ts>.*)*$\n$ts\n".to_vec(), lines(2_000 * n, |i| format!("{}{i}", "a".repeat(100)))]
             .concat()
     }),
-    ("pattern", "a pattern of 2,000 groups", |n| {
-        format!("{}\n$1\nabc", "(a)?".repeat(2_000 * n)).into_bytes()
-    }),
-    ("pattern", "a template of 20,000 groups", |n| {
-        format!("(a)\n{}\na", "$1".repeat(20_000 * n)).into_bytes()
+    ("pattern", "a pattern of 400 groups, 200 tags", |n| {
+        [
+            format!("{}\n$1\n", "(a)?".repeat(400)).into_bytes(),
+            lines(200 * n, |i| format!("{}{i}", "a".repeat(100))),
+        ]
+        .concat()
     }),
     ("range", "10,000 comparators", |n| ">=1.2.3 ".repeat(10_000 * n).into_bytes()),
     ("reference", "100 kB of slashes", |n| "a/".repeat(50_000 * n).into_bytes()),
