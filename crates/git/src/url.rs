@@ -107,6 +107,14 @@ impl RemoteUrl {
         }
     }
 
+    /// The server: `https://github.com`, with a port where it is not the usual one. `None` for a repository on disk.
+    pub fn server(&self) -> Option<String> {
+        match &self.0 {
+            Place::Http(url) => Some(url.origin().ascii_serialization()),
+            Place::Folder(_) => None,
+        }
+    }
+
     /// The folder of a repository on disk. `None` for one behind a URL.
     pub fn folder(&self) -> Option<&Path> {
         match &self.0 {

@@ -10,10 +10,9 @@ mod explain;
 pub(crate) mod observe;
 pub(crate) mod place;
 pub(crate) mod plan;
+mod turn;
 
 use std::time::Duration;
-
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use image_gitops_git::GitError;
 
@@ -23,6 +22,7 @@ use crate::{
 };
 
 pub(crate) use explain::{Explanation, explain};
+pub(crate) use turn::turn;
 
 /// How often a branch that moves under us is read again before we give up. Each turn means that somebody else's commit
 /// landed between our read and our push: as many writers can start at once and all land.
@@ -30,14 +30,9 @@ const ATTEMPTS: u32 = 24;
 /// The longest pause before the branch is read again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 
-/// How many branches are worked on at a time: each takes connections of its own, of which a process may have about 1000.
-static TURNS: Semaphore = Semaphore::const_new(64);
-
-/// Waits for a turn, which lasts as long as what is returned. (That it cannot be had would mean that no more are given;
-/// that never happens, and would do no harm.)
-pub(crate) async fn turn() -> Option<SemaphorePermit<'static>> {
-    TURNS.acquire().await.ok()
-}
+/// How long a pass in a cluster waits for a registry, so that one which hangs does not keep the branch's other resources
+/// waiting. Its answer is not lost: the next pass has it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether the plan is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +48,10 @@ pub(crate) enum Mode {
 /// Runs one pass. Never fails as a whole: each resource's outcome stands in the report.
 #[tracing::instrument(name = "pass", skip_all, fields(repository = %group.url, branch = %group.branch))]
 pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
-    let _turn = turn().await;
+    let _turn = turn(group).await;
+    let patience = (mode == Mode::Serve).then_some(PATIENCE);
     // Observe (network): the tags once, the branch again on each attempt.
-    let (mut tags, mut observed) = tokio::join!(observe::tags(group), observe::snapshot(group));
+    let (mut tags, mut observed) = tokio::join!(observe::tags(group, patience), observe::snapshot(group));
     let mut attempt = 1;
     loop {
         // Decide (values only, but for the branch's history and the digests, which are read where something changes).

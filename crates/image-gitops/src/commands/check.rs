@@ -82,7 +82,7 @@ fn print(checks: &[Check], output: Output) -> io::Result<()> {
 }
 
 async fn check(group: &Group) -> Vec<Check> {
-    let _turn = pipeline::turn().await;
+    let _turn = pipeline::turn(group).await;
     let push = group.remote.check_push(&group.branch).await;
     let mut checks = Vec::new();
     for job in &group.jobs {

@@ -58,8 +58,8 @@ pub(crate) struct Problem {
 
 /// Explains every job of the group. Tags are explained even where the branch cannot be read: without floors then.
 pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
-    let _turn = super::turn().await;
-    let (tags, observed) = tokio::join!(observe::tags(group), observe::snapshot(group));
+    let _turn = super::turn(group).await;
+    let (tags, observed) = tokio::join!(observe::tags(group, None), observe::snapshot(group));
     let jobs: Vec<_> = group.jobs.iter().collect();
     let history = match &observed.snapshot {
         Some(snapshot) => Some(observe::history(group, snapshot, &jobs).await),

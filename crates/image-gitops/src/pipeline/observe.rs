@@ -1,6 +1,6 @@
 //! The first phase of I/O: the registry's tags and the branch's files. Nothing is decided here.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use image_gitops_core::{
@@ -25,10 +25,11 @@ const FAR: u32 = 2048;
 pub(crate) type Tags = Vec<Result<TagList, Failure>>;
 
 /// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
-pub(crate) async fn tags(group: &Group) -> Tags {
+/// Those that take longer than `patience` are [`Failure::Late`].
+pub(crate) async fn tags(group: &Group, patience: Option<Duration>) -> Tags {
     join_all(group.jobs.iter().map(async |job| match job.resource.suspend {
         true => Ok(TagList::default()), // never looked at
-        false => job.listing.tags().await,
+        false => job.listing.tags(patience).await,
     }))
     .await
 }

@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     Suspended,
     #[error(transparent)]
     Registry(Arc<RegistryError>),
+    /// The answer is waited for, but not in this pass.
+    #[error("{0} has not answered yet")]
+    Late(String),
     #[error(transparent)]
     Git(Arc<GitError>),
     #[error(transparent)]
@@ -76,6 +79,7 @@ impl Failure {
         match self {
             Self::Suspended => Reason::Suspended,
             Self::Registry(error) => registry(error),
+            Self::Late(_) => Reason::Progressing,
             Self::Git(error) => git(error),
             Self::Yaml(error) => match *error.reason {
                 YamlReason::NoApplication { .. }
@@ -111,7 +115,7 @@ impl Failure {
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Suspended => None,
+            Self::Suspended | Self::Late(_) => None,
             Self::Registry(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Yaml(error) => Some(error.hint()),

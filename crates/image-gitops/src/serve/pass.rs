@@ -22,6 +22,9 @@ use crate::{
     report::{GroupReport, JobReport, chain},
 };
 
+/// How soon a registry that had not answered is looked after.
+const LATE: Duration = Duration::from_secs(2);
+
 /// What clients were made from: when any of it changes, they are made anew.
 #[derive(Default, PartialEq)]
 struct MadeFrom {
@@ -36,6 +39,8 @@ pub(super) struct Branch {
     made_from: MadeFrom,
     groups: Vec<Group>,
     unprepared: BTreeMap<ResourceId, Trouble>,
+    /// Those whose registry had not answered when a pass ended, and the requests that this pass would have answered.
+    late: BTreeMap<ResourceId, u64>,
     failures: u32,
 }
 
@@ -76,6 +81,14 @@ impl Branch {
             let report = pipeline::pass(group, Mode::Serve).await;
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;
+                if outcome.reason == Reason::Progressing {
+                    // Nothing is known, so nothing is said: what the status says is as right as it was.
+                    self.late.entry(resource.id.clone()).or_insert(ticket);
+                    due.waits.push((outcome.reason, LATE, None));
+                    continue;
+                }
+                // What came late was asked for when that pass began: it answers no request that came after.
+                let ticket = self.late.remove(&resource.id).unwrap_or(ticket);
                 if let (Reason::RegistryThrottled, Some(asked)) = (outcome.reason, outcome.retry_after) {
                     service.backoff.hold(resource.image.registry(), asked);
                 }
@@ -108,6 +121,7 @@ impl Branch {
         };
         let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca));
         self.groups = groups;
+        self.late.clear();
         self.unprepared = failed
             .into_iter()
             .map(|error| {
