@@ -68,12 +68,20 @@ impl ControlPlane {
         }
     }
 
-    fn start_kubevela(&self) -> Process {
-        self.apply(&surroundings().map(|object| object.to_string()).join("\n---\n"))
-            .expect("what lies around KubeVela is applied");
+    /// Has the API serve KubeVela's kinds, which nothing acts on.
+    ///
+    /// # Panics
+    /// When the API does not take them.
+    pub fn install_kubevela_crds(&self) {
         let crds = tools::kubevela_chart().join("crds");
         let crds = std::fs::read_dir(&crds).expect("the chart has CRDs").map(|it| it.expect("a CRD").path());
         self.install(&crds.collect::<Vec<_>>());
+    }
+
+    fn start_kubevela(&self) -> Process {
+        self.apply(&surroundings().map(|object| object.to_string()).join("\n---\n"))
+            .expect("what lies around KubeVela is applied");
+        self.install_kubevela_crds();
         let definitions = self.install(&Self::DEFINITIONS.map(definition_file));
         let program = tools::vela_core();
         let mut vela_core = Process::start(Start {
