@@ -4,7 +4,11 @@
 //! a template over the pattern's groups. Where Flux is silent about a mistake (a group that does not exist becomes an
 //! empty text, and then every tag is equal) a filter is refused when it is built.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
+};
 
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
@@ -90,13 +94,32 @@ impl From<regex::Error> for RegexError {
     }
 }
 
-/// A validated filter.
+/// A validated filter. A clone, and one that is built from the same texts while it lives, is the same one: a compiled
+/// pattern takes some ten kilobytes, and thousands of resources have the same.
 #[derive(Clone, Debug)]
-pub struct TagFilter {
+pub struct TagFilter(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     pattern: Option<Regex>,
     key: Key,
-    excludes: RegexSet,
+    /// The user's own, where there are any.
+    excludes: Option<RegexSet>,
 }
+
+/// The texts of a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Texts {
+    pattern: String,
+    extract: String,
+    exclude: Vec<String>,
+}
+
+/// [`DEFAULT_EXCLUDES`], compiled once. (That they compile, a test sees: one of them excludes a tag.)
+static DEFAULTS: LazyLock<Option<RegexSet>> =
+    LazyLock::new(|| RegexSetBuilder::new(DEFAULT_EXCLUDES).unicode(false).build().ok());
+/// The filters that are in use.
+static IN_USE: LazyLock<Mutex<HashMap<Texts, Weak<Compiled>>>> = LazyLock::new(Mutex::default);
 
 /// What of a tag is compared. The first two are what nearly everybody writes, and they need no allocation.
 #[derive(Clone, Debug)]
@@ -127,6 +150,35 @@ impl TagFilter {
         extract: Option<&str>,
         exclude: &[String],
     ) -> Result<Self, FilterError> {
+        let text = |given: Option<&str>| given.unwrap_or_default().to_owned();
+        let texts = Texts { pattern: text(pattern), extract: text(extract), exclude: exclude.to_owned() };
+        let in_use = || IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = in_use().get(&texts).and_then(Weak::upgrade) {
+            return Ok(Self(known));
+        }
+        let compiled = Arc::new(Compiled::new(pattern, extract, exclude)?);
+        let mut in_use = in_use();
+        // Twice as many as are in use, at most.
+        if in_use.len() == in_use.capacity() {
+            in_use.retain(|_, filter| filter.strong_count() > 0);
+        }
+        in_use.insert(texts, Arc::downgrade(&compiled));
+        Ok(Self(compiled))
+    }
+
+    /// What of `tag` is compared, or why it is no candidate. A group that took no part in the match is empty.
+    pub fn key<'t>(&self, tag: &'t str) -> Result<Cow<'t, str>, Skip<'_>> {
+        self.reader().key(tag)
+    }
+
+    /// Reads the keys of many tags with one piece of scratch memory.
+    pub(crate) fn reader(&self) -> KeyReader<'_> {
+        KeyReader { filter: &self.0, groups: self.0.pattern.as_ref().map(Regex::capture_locations) }
+    }
+}
+
+impl Compiled {
+    fn new(pattern: Option<&str>, extract: Option<&str>, exclude: &[String]) -> Result<Self, FilterError> {
         let pattern = pattern.filter(|text| !text.is_empty());
         for (what, text) in [("the pattern is too long", pattern), ("`extract` is too long", extract)] {
             check_length(what, text.unwrap_or_default())?;
@@ -143,20 +195,13 @@ impl TagFilter {
         Ok(Self { pattern, key, excludes: excludes(exclude)? })
     }
 
-    /// What of `tag` is compared, or why it is no candidate. A group that took no part in the match is empty.
-    pub fn key<'t>(&self, tag: &'t str) -> Result<Cow<'t, str>, Skip<'_>> {
-        self.reader().key(tag)
-    }
-
-    /// Reads the keys of many tags with one piece of scratch memory.
-    pub(crate) fn reader(&self) -> KeyReader<'_> {
-        KeyReader { filter: self, groups: self.pattern.as_ref().map(Regex::capture_locations) }
-    }
-
     /// The first exclusion that `tag` matches: the user's own before the default ones.
-    fn excluded_by(&self, tag: &str) -> &str {
-        let first = self.excludes.matches(tag.as_bytes()).iter().next();
-        first.and_then(|index| self.excludes.patterns().get(index)).map_or("", String::as_str)
+    fn excluded_by(&self, tag: &str) -> Option<&str> {
+        let sets = self.excludes.iter().chain(DEFAULTS.iter());
+        let mut matching = sets.filter(|set| set.is_match(tag.as_bytes()));
+        let set = matching.next()?;
+        let first = set.matches(tag.as_bytes()).iter().next();
+        Some(first.and_then(|index| set.patterns().get(index)).map_or("", String::as_str))
     }
 }
 
@@ -173,14 +218,14 @@ impl Key {
 
 /// See [`TagFilter::reader`].
 pub(crate) struct KeyReader<'f> {
-    filter: &'f TagFilter,
+    filter: &'f Compiled,
     groups: Option<CaptureLocations>,
 }
 
 impl<'f> KeyReader<'f> {
     pub(crate) fn key<'t>(&mut self, tag: &'t str) -> Result<Cow<'t, str>, Skip<'f>> {
-        if self.filter.excludes.is_match(tag.as_bytes()) {
-            return Err(Skip::Excluded(self.filter.excluded_by(tag)));
+        if let Some(pattern) = self.filter.excluded_by(tag) {
+            return Err(Skip::Excluded(pattern));
         }
         let (Some(pattern), Some(groups)) = (&self.filter.pattern, &mut self.groups) else {
             return Ok(Cow::Borrowed(tag));
@@ -215,8 +260,8 @@ fn check_length(what: &'static str, text: &str) -> Result<(), FilterError> {
     }
 }
 
-/// All exclusions in one automaton: a tag is read once for all of them.
-fn excludes(own: &[String]) -> Result<RegexSet, FilterError> {
+/// The user's exclusions in one automaton: a tag is read once for all of them.
+fn excludes(own: &[String]) -> Result<Option<RegexSet>, FilterError> {
     let fail = |pattern: &str, reason| FilterError::Exclude { pattern: pattern.to_owned(), reason };
     if own.len() > MOST_EXCLUDES {
         let limit = format!("{MOST_EXCLUDES}; join some by `|`");
@@ -230,7 +275,9 @@ fn excludes(own: &[String]) -> Result<RegexSet, FilterError> {
         // One by one first: a set does not say which of its patterns is wrong.
         compile(pattern).map_err(|reason| fail(pattern, reason))?;
     }
-    let all = own.iter().map(String::as_str).chain(DEFAULT_EXCLUDES);
-    let set = RegexSetBuilder::new(all).unicode(false).size_limit(SIZE_LIMIT).build();
-    set.map_err(|error| fail(&own.join("', '"), error.into()))
+    if own.is_empty() {
+        return Ok(None);
+    }
+    let set = RegexSetBuilder::new(own).unicode(false).size_limit(SIZE_LIMIT).build();
+    set.map(Some).map_err(|error| fail(&own.join("', '"), error.into()))
 }
