@@ -99,8 +99,9 @@ impl Fleet {
 
     fn fill(&self, number: usize) {
         let repository = self.git.repository(&Self::repository(number));
-        let mut stream =
-            String::from("commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 5\nfirst\n");
+        let mut stream = String::from(
+            "commit refs/heads/main\ncommitter A <a@example.org> 1700000000 +0000\ndata 5\nfirst\n",
+        );
         for resource in (number..self.shape.resources).step_by(self.shape.repositories) {
             let text = self.application(resource, &Self::tag(self.shape.tags - 1));
             let _ = write!(stream, "M 100644 inline {}\ndata {}\n{text}\n", Self::file(resource), text.len());

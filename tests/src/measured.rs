@@ -1,5 +1,10 @@
 //! A program that serves, with what it takes of the machine: memory and time of the processor, as Linux counts them.
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that fails says where and ends")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a measurement that fails says where and ends"
+)]
 #![allow(clippy::disallowed_types, reason = "runs the program that it measures")]
 
 use std::{

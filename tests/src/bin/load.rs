@@ -35,10 +35,12 @@ const KUBEVELA: u128 = 10_000;
 
 fn main() {
     let mut arguments = std::env::args_os().skip(1);
-    let program = arguments.next().map(PathBuf::from).expect("usage: load PROGRAM [RESOURCES] [REPOSITORIES]");
+    let program =
+        arguments.next().map(PathBuf::from).expect("usage: load PROGRAM [RESOURCES] [REPOSITORIES]");
     let resources = arguments.next().and_then(|text| text.to_str()?.parse().ok()).unwrap_or(10_000);
     let program = program.canonicalize().expect("the program exists: run make load");
-    let repositories = arguments.next().and_then(|text| text.to_str()?.parse().ok()).unwrap_or((resources / 100).max(1));
+    let repositories =
+        arguments.next().and_then(|text| text.to_str()?.parse().ok()).unwrap_or((resources / 100).max(1));
     let shape = Shape { resources, images: repositories, tags: 10, repositories, interval: "1h" };
     println!("\n== {resources} resources of {repositories} images in {repositories} repositories");
     let crd = Command::new(&program).arg("crd").output().expect("the program starts").stdout;
@@ -74,7 +76,8 @@ fn main() {
         100.0 * (service.processor() - before) / asked.elapsed().as_secs_f64()
     );
 
-    let token = fleet.plane.get("/api/v1/namespaces/vela-system/secrets/image-gitops-client").expect("the Secret");
+    let token =
+        fleet.plane.get("/api/v1/namespaces/vela-system/secrets/image-gitops-client").expect("the Secret");
     let token = token.pointer("/data/token").and_then(Value::as_str).expect("a token");
     let key: Arc<[u8]> = STANDARD.decode(token).expect("base64").into();
     for (what, key) in [("signed", key), ("not signed rightly", Arc::from(&b"guessed"[..]))] {

@@ -134,7 +134,8 @@ impl Api {
         wait_for(async move {
             let http = api.client().expect("a client");
             let sent = requests.into_iter().map(|(path, body)| {
-                let request = http.request(method.clone(), format!("{}{path}", api.url)).bearer_auth(&api.token);
+                let request =
+                    http.request(method.clone(), format!("{}{path}", api.url)).bearer_auth(&api.token);
                 let kind = if method == reqwest::Method::PATCH { MERGE } else { JSON };
                 request.header(reqwest::header::CONTENT_TYPE, kind).body(body.to_string()).send()
             });
@@ -150,7 +151,8 @@ impl Api {
     fn client(&self) -> reqwest::Result<reqwest::Client> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let ca = reqwest::Certificate::from_pem(self.ca_pem.as_bytes())?;
-        reqwest::Client::builder().no_proxy().tls_certs_only([ca]).timeout(PATIENCE).build()
+        // By HTTP/1.1: of many requests on one connection of HTTP/2 the server says that they are too many.
+        reqwest::Client::builder().no_proxy().http1_only().tls_certs_only([ca]).timeout(PATIENCE).build()
     }
 
     /// Reads what lies at a path of the API until it is there and as it should be, and returns it.
@@ -197,7 +199,8 @@ impl Api {
         content_type: &'static str,
         body: Option<String>,
     ) -> reqwest::Result<Result<Value, Refused>> {
-        let mut request = self.client()?.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let mut request =
+            self.client()?.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.header(reqwest::header::CONTENT_TYPE, content_type).body(body);
         }
