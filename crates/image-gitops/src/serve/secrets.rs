@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use image_gitops_core::{
     reason::Reason,
-    resource::{Resource, ResourceId},
+    resource::{Resource, ResourceId, Signers},
     secret::Secret,
 };
 use image_gitops_kube::Fetched;
@@ -77,8 +77,10 @@ fn named(resource: &Resource) -> impl Iterator<Item = ResourceId> {
         &resource.registry.secret,
         &resource.registry.ca_secret,
     ];
+    let trusted_root = resource.signers.as_ref().and_then(Signers::trusted_root_secret);
     names
         .into_iter()
         .flatten()
+        .chain(trusted_root)
         .map(|name| ResourceId { namespace: resource.id.namespace.clone(), name: name.clone() })
 }
