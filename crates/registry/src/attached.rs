@@ -70,6 +70,8 @@ pub struct Signatures {
 struct Manifest {
     #[serde(default)]
     layers: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
 }
 
 /// Of an index, what leads to signatures.
@@ -92,13 +94,17 @@ struct Descriptor {
 impl Descriptor {
     fn is_bundle(&self) -> bool {
         let is_bundle = self.artifact_type.as_ref().is_some_and(|kind| kind.starts_with(BUNDLE));
-        let predicate = self.annotations.as_ref().and_then(|annotations| annotations.get(PREDICATE));
-        is_bundle && predicate.is_none_or(|predicate| predicate == SIGN)
+        is_bundle && may_sign(self.annotations.as_ref())
     }
 
     fn is_too_large(&self) -> bool {
         usize::try_from(self.size).map_or(true, |size| size > BYTES)
     }
+}
+
+/// Whether a bundle with these annotations may be a signature of the image, and no attestation of something else.
+fn may_sign(annotations: Option<&BTreeMap<String, String>>) -> bool {
+    annotations.and_then(|annotations| annotations.get(PREDICATE)).is_none_or(|predicate| predicate == SIGN)
 }
 
 /// See [`crate::Registry::signatures`].
@@ -144,7 +150,7 @@ impl Reader<'_> {
 
     /// The signatures of a signature tag: cosign puts a new one behind those that are there.
     async fn layers(&mut self, manifest: &[u8]) -> Result<Signatures, RegistryError> {
-        let Manifest { layers } = self.parse(manifest)?;
+        let Manifest { layers, .. } = self.parse(manifest)?;
         // Who signs an image again signs the same payload: it is read once.
         let mut payloads: HashMap<String, Vec<u8>> = HashMap::new();
         let mut found = Signatures::default();
@@ -168,21 +174,22 @@ impl Reader<'_> {
     async fn bundles(&mut self, index: &[u8]) -> Result<Signatures, RegistryError> {
         let Index { manifests } = self.parse(index)?;
         let mut found = Signatures::default();
-        for entry in manifests.into_iter().filter(Descriptor::is_bundle) {
-            if found.attached.len() == MOST {
+        for (number, entry) in manifests.into_iter().filter(Descriptor::is_bundle).enumerate() {
+            if number >= MOST {
                 found.left_out += 1;
                 continue;
             }
             let manifest = self.content("manifests", &entry.digest, MANIFEST, MANIFEST_BYTES).await?;
-            // A bundle is one layer.
-            let Manifest { layers } = self.parse(&manifest)?;
-            match layers.into_iter().next() {
-                Some(layer) if !layer.is_too_large() => found.attached.push(Attached {
+            // A bundle is one layer. What it is for, an index need not tell.
+            let Manifest { layers, annotations } = self.parse(&manifest)?;
+            match layers.into_iter().next().filter(|_| may_sign(annotations.as_ref())) {
+                None => {}
+                Some(layer) if layer.is_too_large() => found.left_out += 1,
+                Some(layer) => found.attached.push(Attached {
                     place: Place::Referrers,
                     bytes: self.content("blobs", &layer.digest, "*/*", BYTES).await?,
                     annotations: layer.annotations.unwrap_or_default(),
                 }),
-                _ => found.left_out += 1,
             }
         }
         Ok(found)

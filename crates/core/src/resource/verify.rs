@@ -57,7 +57,11 @@ impl Signers {
         }
     }
 
-    pub(super) fn new(spec: VerifySpec) -> Result<Self, SpecError> {
+    /// Checks what a resource says.
+    ///
+    /// # Errors
+    /// When it says neither or both of keys and an identity, or one of them is not of its form.
+    pub fn new(spec: VerifySpec) -> Result<Self, SpecError> {
         let cosign = spec.cosign;
         match (cosign.public_keys.is_empty(), cosign.keyless) {
             (false, None) => keys(cosign.public_keys),
