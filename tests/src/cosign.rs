@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::registry_server::RegistryServer;
 use crate::tools;
 
 /// The form in which a signature is attached to an image.
@@ -52,27 +51,33 @@ impl Cosign {
         self.run(&[&["sign", "--key", "cosign.key", form], &offline[..], &[image]].concat());
     }
 
-    /// Attaches a keyless signature in the older form, made elsewhere.
-    pub fn attach(&self, image: &str, signature: &Signed) {
-        let Signed::Simple { payload, annotations } = signature else { panic!("a bundle is not attached") };
+    /// Attaches a signature that was made elsewhere.
+    pub fn attach(&self, image: &str, signed: &Signed) {
         let write = |name: &str, bytes: &[u8]| {
             std::fs::write(self.folder.path().join(name), bytes).expect("a file is written");
         };
-        let annotation = |name: &str| annotations.get(name).map(String::as_str).unwrap_or_default();
-        write("payload", payload);
-        write("signature", annotation("dev.cosignproject.cosign/signature").as_bytes());
-        write("certificate", annotation("dev.sigstore.cosign/certificate").as_bytes());
-        write("logged", annotation("dev.sigstore.cosign/bundle").as_bytes());
-        self.run(&[
-            "attach",
-            "signature",
-            "--payload=payload",
-            "--signature=signature",
-            "--certificate=certificate",
-            "--rekor-response=logged",
-            "--allow-http-registry",
-            image,
-        ]);
+        let attach = ["attach", "signature", "--allow-http-registry", image];
+        match signed {
+            Signed::Bundle(bundle) => {
+                write("bundle.json", bundle);
+                self.run(&[&attach[..], &["--payload=bundle.json"]].concat());
+            }
+            Signed::Simple { payload, annotations } => {
+                let annotation = |name: &str| annotations.get(name).map(String::as_str).unwrap_or_default();
+                let logged = annotation("dev.sigstore.cosign/bundle");
+                write("payload", payload);
+                write("signature", annotation("dev.cosignproject.cosign/signature").as_bytes());
+                write("certificate", annotation("dev.sigstore.cosign/certificate").as_bytes());
+                write("logged", format!(r#"{{"rekorBundle": {logged}}}"#).as_bytes());
+                let parts = [
+                    "--payload=payload",
+                    "--signature=signature",
+                    "--certificate=certificate",
+                    "--rekor-response=logged",
+                ];
+                self.run(&[&attach[..], &parts].concat());
+            }
+        }
     }
 
     fn run(&self, arguments: &[&str]) {
@@ -164,29 +169,6 @@ impl Sigstore {
     fn text(&self, pointer: &str) -> String {
         self.answer.pointer(pointer).expect("a part of the answer").to_string()
     }
-}
-
-/// Attaches a bundle to the image `digest`, as cosign does where a registry does not list what refers to an image: a tag
-/// lists it.
-pub fn attach_bundle(registry: &RegistryServer, repository: &str, digest: &str, bundle: &[u8]) {
-    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-    let layer = registry.push_blob(repository, bundle);
-    let empty = registry.push_blob(repository, b"{}");
-    let manifest = json!({
-        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": BUNDLE,
-        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2},
-        "layers": [{"mediaType": BUNDLE, "digest": layer, "size": bundle.len()}],
-        "annotations": {"dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1"},
-    })
-    .to_string();
-    let tag = digest.replace(':', "-");
-    let pushed = registry.push_manifest(repository, &format!("{tag}.bundle"), MANIFEST, &manifest);
-    let index = json!({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [{"mediaType": MANIFEST, "digest": pushed, "size": manifest.len(), "artifactType": BUNDLE}],
-    });
-    registry.push_manifest(repository, &tag, "application/vnd.oci.image.index.v1+json", &index.to_string());
 }
 
 /// A folder with real bundles of the public Sigstore: the examples of the Go module that [`tools::sigstore`] is built from.

@@ -167,6 +167,15 @@ impl RegistryServer {
         digest
     }
 
+    /// Makes the tag `as_well` name what `tag` does.
+    pub fn tag_alike(&self, repository: &str, tag: &str, as_well: &str) {
+        let tags = self.tags_folder(repository);
+        let link = std::fs::read_to_string(tags.join(tag).join("current/link")).expect("the tag is there");
+        let current = tags.join(as_well).join("current");
+        std::fs::create_dir_all(&current).expect("the folder of the tag");
+        write(&current, "link", &link);
+    }
+
     /// Takes a tag away, as a retention policy does.
     pub fn untag(&self, repository: &str, tag: &str) {
         std::fs::remove_dir_all(self.tags_folder(repository).join(tag)).expect("the tag is there");
