@@ -49,8 +49,11 @@ impl Read {
                 Ok(None) => Trouble {
                     reason: Reason::SecretNotFound,
                     message: format!(
-                        "there is no Secret {}; create it: kubectl -n {} create secret generic {} --from-literal=token=…",
-                        id, id.namespace, id.name
+                        "there is no Secret {}; create it: kubectl -n {} create secret generic {} {}",
+                        id,
+                        id.namespace,
+                        id.name,
+                        content(resources, &id)
                     ),
                 },
                 Err(error) => Trouble {
@@ -67,6 +70,21 @@ impl Read {
     pub(super) fn trouble(&self, resource: &Resource) -> Option<Trouble> {
         named(resource).find_map(|id| self.troubles.get(&id)).cloned()
     }
+}
+
+/// What a Secret that is to be created must hold, as an argument of kubectl.
+fn content(resources: &[&Resource], id: &ResourceId) -> &'static str {
+    let names = |name: Option<&String>| name == Some(&id.name);
+    let own = resources.iter().filter(|resource| resource.id.namespace == id.namespace);
+    own.fold("--from-literal=token=…", |content, resource| {
+        if names(resource.signers.as_ref().and_then(Signers::trusted_root_secret)) {
+            "--from-file=trusted_root.json"
+        } else if names(resource.git.ca_secret.as_ref()) || names(resource.registry.ca_secret.as_ref()) {
+            "--from-file=ca.crt"
+        } else {
+            content
+        }
+    })
 }
 
 /// The Secrets that a resource names, all in its own namespace.

@@ -65,7 +65,13 @@ fn the_authorities_of_a_sigstore_are_read_from_a_secret_and_a_missing_one_is_tol
     cluster.apply_resource(&format!("  interval: 10s\n  verify: {{cosign: {{keyless: {keyless}}}}}\n"));
     let _service = cluster.serve(&[]);
     let status = cluster.until_reason("SecretNotFound");
-    assert!(status["message"].as_str().unwrap().contains("/sigstore"), "{status}");
+    assert!(
+        status["message"]
+            .as_str()
+            .unwrap()
+            .ends_with("create secret generic sigstore --from-file=trusted_root.json"),
+        "{status}"
+    );
     let secret = |root: &str| {
         let metadata = json!({"name": "sigstore", "namespace": cluster.namespace});
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata,
