@@ -173,3 +173,38 @@ impl Simple<'_> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use sigstore_verify::types::{ArtifactDigest, DigestBytes, HashAlgorithm};
+
+    /// A workflow of GitHub's signed it, by the public Sigstore, with a certificate that is in a log of certificates: none
+    /// of that can be had on a machine of one's own.
+    #[test]
+    fn what_the_public_sigstore_signed_is_believed_by_the_authorities_that_the_program_carries() {
+        const GITHUB: &str = "https://token.actions.githubusercontent.com";
+        const WORKFLOW: &str =
+            "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main";
+        provider::install();
+        let example = image_gitops_tests::cosign::public_examples().join("bundle-provenance.json");
+        let bytes = std::fs::read(example).unwrap();
+        let bundle: Bundle = serde_json::from_slice(&bytes).unwrap();
+        let statement: serde_json::Value =
+            serde_json::from_slice(payload::envelope(&bytes).unwrap().payload.as_bytes()).unwrap();
+        let hex = statement.pointer("/subject/0/digest/sha512").and_then(|hex| hex.as_str()).unwrap();
+        let digest = DigestBytes::from_hex(hex).unwrap();
+        let verify = |issuer: &str, digest: DigestBytes| {
+            let keyless = Keyless::new(issuer, &Identity::Exact(WORKFLOW.to_owned()), None).unwrap();
+            let digest = ArtifactDigest::new(HashAlgorithm::Sha2512, digest).unwrap();
+            keyless.verifier.verify(digest, &bundle, &keyless.policy)
+        };
+        let verified = verify(GITHUB, digest.clone()).unwrap();
+        assert_eq!(verified.identity().map(SubjectAltName::as_str), Some(WORKFLOW));
+        assert!(verified.sct_verified() && verified.tlog_verified() && verified.certificate_verified());
+        assert!(verify("https://accounts.google.com", digest).is_err());
+        assert!(verify(GITHUB, DigestBytes::new(vec![0; 64])).is_err());
+    }
+}
