@@ -109,3 +109,32 @@ fn algorithm(scheme: SigningScheme) -> Result<&'static dyn VerificationAlgorithm
         other => return Err(Error::UnsupportedAlgorithm(other.name().to_owned())),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use ring::{
+        rand::SystemRandom,
+        signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _},
+    };
+
+    #[test]
+    fn a_digest_is_verified_of_the_message_that_is_kept_and_of_no_other() {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        let pair =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random).unwrap();
+        let signature = pair.sign(&random, b"message").unwrap();
+        let verify = |signed: &[u8]| {
+            let digest = digest::digest(&SHA256, signed);
+            let key = pair.public_key().as_ref();
+            Ring.verify_prehashed(SigningScheme::EcdsaP256Sha256, key, digest.as_ref(), signature.as_ref())
+        };
+        assert!(with_message(b"message", || verify(b"message")).is_ok());
+        assert!(with_message(b"message", || verify(b"another")).is_err());
+        assert!(with_message(b"another", || verify(b"another")).is_err());
+        assert!(verify(b"message").is_err(), "nothing is kept afterwards");
+    }
+}

@@ -3,7 +3,7 @@
 use image_gitops_tests::cosign::{Cosign, Form, Sigstore};
 use serde_json::json;
 
-use crate::scene::{Cluster, IMAGE, NEW, OLD, ready};
+use crate::scene::{Cluster, IMAGE, NEW, NEWER, OLD, ready};
 
 impl Cluster {
     fn sign(&self, cosign: &Cosign, digest: &str) {
@@ -35,6 +35,16 @@ fn status_says_that_a_newer_tag_is_not_signed_and_takes_it_once_it_is() {
     let back = cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["tag"] == NEW);
     assert_eq!(back["status"]["digest"], digest);
     assert!(!back["status"]["message"].as_str().unwrap().contains("not signed"), "{back}");
+
+    // What was verified before is believed of that image alone.
+    let before = cluster.scene.tip();
+    cluster.scene.tag(NEWER);
+    cluster.annotate(&cluster.path("back"), "image-gitops.dev/sync", "1");
+    let says = format!("{NEWER} is newer, but not signed");
+    cluster.plane.wait_until(&cluster.path("back"), |back| {
+        back["status"]["message"].as_str().is_some_and(|message| message.contains(&says))
+    });
+    assert_eq!(cluster.scene.tip(), before);
     assert_eq!(service.terminate(), 0);
 }
 
