@@ -111,3 +111,26 @@ pub(crate) fn malformed(what: &str, error: impl std::fmt::Display) -> Rejection 
 pub(crate) fn base64(what: &str, text: &str) -> Result<Vec<u8>, Rejection> {
     STANDARD.decode(text.trim()).map_err(|error| malformed(what, error))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_payload_says_that_it_is_a_signature_of_this_image() {
+        let digest = Digest::new(format!("sha256:{}", "a".repeat(64))).unwrap();
+        let says = |kind: &str, image: &str| {
+            let image = serde_json::json!({"docker-manifest-digest": image});
+            let payload = serde_json::json!({"critical": {"type": kind, "image": image}, "optional": null});
+            is_for(&digest, payload.to_string().as_bytes()).map_err(|rejection| rejection.to_string())
+        };
+        assert_eq!(says(SIMPLE_SIGNING, digest.as_str()), Ok(()));
+        let other = says("atomic container signature", digest.as_str()).unwrap_err();
+        assert_eq!(other, "its payload is no cosign container image signature");
+        // What others wrote ends up in a status: on one line, and not without end.
+        let long = says(SIMPLE_SIGNING, &format!("x\n{}", "y".repeat(10_000))).unwrap_err();
+        assert!(long.starts_with("it is for another image, x y") && long.len() < 300, "{long}");
+    }
+}
