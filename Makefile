@@ -88,6 +88,7 @@ fuzz: ## Run the fuzz targets and property tests for long: make fuzz CASES=10000
 	$(call say,$(CASES) cases of every property)
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-core --test edit_properties --test policy_properties --test docker_config --test webhook --test step
 	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-git -p image-gitops-registry --lib
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --profile fuzz -p image-gitops-cosign --test properties
 
 .PHONY: bench
 bench: tools ## Measure against git and against the limits; prints ratios

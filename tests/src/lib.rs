@@ -3,6 +3,7 @@
 mod blocking;
 mod connection;
 pub mod control_plane;
+pub mod cosign;
 pub mod demo_repository;
 pub mod fleet;
 pub mod git;

@@ -116,14 +116,39 @@ impl RegistryServer {
         self.upload(repository, tag, upload::Kind::Index)
     }
 
+    /// Uploads a manifest of any kind as `reference`, a tag or the manifest's own digest, and returns its digest.
+    pub fn push_manifest(
+        &self,
+        repository: &str,
+        reference: &str,
+        media_type: &'static str,
+        manifest: &str,
+    ) -> String {
+        let (target, repository) = (self.target(), repository.to_owned());
+        let (reference, manifest) = (reference.to_owned(), manifest.to_owned());
+        wait_for(
+            async move { upload::manifest(&target, &repository, &reference, media_type, manifest).await },
+        )
+    }
+
+    /// Uploads a blob and returns its digest.
+    pub fn push_blob(&self, repository: &str, bytes: &[u8]) -> String {
+        let (target, repository, bytes) = (self.target(), repository.to_owned(), bytes.to_owned());
+        wait_for(async move { upload::blob(&target, &repository, bytes).await })
+    }
+
     fn upload(&self, repository: &str, tag: &str, kind: upload::Kind) -> String {
-        let target = upload::Target {
+        let target = self.target();
+        let (repository, tag) = (repository.to_owned(), tag.to_owned());
+        wait_for(async move { upload::push(&target, &repository, &tag, kind).await })
+    }
+
+    fn target(&self) -> upload::Target {
+        upload::Target {
             base: self.url(),
             ca: self.ca.clone(),
             account: self.options.password.then_some((Self::USER, Self::PASSWORD)),
-        };
-        let (repository, tag) = (repository.to_owned(), tag.to_owned());
-        wait_for(async move { upload::push(&target, &repository, &tag, kind).await })
+        }
     }
 
     /// Gives one more image all these tags, as ten thousand pushes would, in the time of one: the files that the
@@ -140,6 +165,15 @@ impl RegistryServer {
             write(&current, "link", &digest);
         }
         digest
+    }
+
+    /// Makes the tag `as_well` name what `tag` does.
+    pub fn tag_alike(&self, repository: &str, tag: &str, as_well: &str) {
+        let tags = self.tags_folder(repository);
+        let link = std::fs::read_to_string(tags.join(tag).join("current/link")).expect("the tag is there");
+        let current = tags.join(as_well).join("current");
+        std::fs::create_dir_all(&current).expect("the folder of the tag");
+        write(&current, "link", &link);
     }
 
     /// Takes a tag away, as a retention policy does.

@@ -85,14 +85,19 @@ pub fn kubevela_version() -> String {
 /// The folder of KubeVela's Helm chart, with its CRDs (`crds`) and definitions (`templates/defwithtemplate`), as it
 /// lies in the Go module that [`vela_core`] is built from.
 pub fn kubevela_chart() -> PathBuf {
-    let output = go("kubevela")
-        .args(["mod", "download", "-json", KUBEVELA])
+    go_module("kubevela", KUBEVELA).join("charts/vela-core")
+}
+
+/// The folder of a Go module that the module `tests/go/<module>` requires.
+pub(crate) fn go_module(module: &str, dependency: &str) -> PathBuf {
+    let output = go(module)
+        .args(["mod", "download", "-json", dependency])
         .output()
-        .expect("go is started: KubeVela's CRDs come from its Go module");
+        .expect("go is started: it knows where the files of Go modules lie");
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     match answer.get("Dir").and_then(serde_json::Value::as_str) {
-        Some(folder) => Path::new(folder).join("charts/vela-core"),
-        None => panic!("go mod download {KUBEVELA}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
+        Some(folder) => PathBuf::from(folder),
+        None => panic!("go mod download {dependency}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
     }
 }
 
@@ -118,6 +123,31 @@ pub fn helm() -> PathBuf {
         takes: "about two minutes",
     }
     .find_or_build()
+}
+
+/// cosign (`github.com/sigstore/cosign/v3/cmd/cosign`), which signs images.
+pub fn cosign() -> PathBuf {
+    GoProgram {
+        name: "cosign",
+        module: "cosign",
+        package: "github.com/sigstore/cosign/v3/cmd/cosign",
+        link: "-s -w".to_owned(),
+        takes: "about four minutes on two cores",
+    }
+    .find_or_build()
+}
+
+/// A Sigstore in memory, which signs as an identity (`tests/go/sigstore`).
+pub fn sigstore() -> PathBuf {
+    // Our own program, however small: what somebody built earlier may be of another version.
+    GoProgram {
+        name: "sigstore",
+        module: "sigstore",
+        package: ".",
+        link: String::new(),
+        takes: "half a minute",
+    }
+    .build()
 }
 
 /// A program that the tests run.
@@ -152,7 +182,7 @@ impl GoProgram {
         let program = folder.join(name);
         // What the program was built from is kept beside it, so that a new pin means a new build.
         let built_from = folder.join(format!("{name}.mod"));
-        let pin = pins(self.module) + link;
+        let pin = pins(self.module) + link + &source(self.module);
 
         fs::create_dir_all(&folder).expect("target/tools is made");
         let lock = fs::File::create(folder.join(format!("{name}.lock"))).expect("the lock file is made");
@@ -194,6 +224,11 @@ fn pinned(module: &str, dependency: &str) -> String {
 fn pins(module: &str) -> String {
     fs::read_to_string(module_folder(module).join("go.mod"))
         .expect("the module that pins the program is read")
+}
+
+/// The source of a program that is our own.
+fn source(module: &str) -> String {
+    fs::read_to_string(module_folder(module).join("main.go")).unwrap_or_default()
 }
 
 fn module_folder(module: &str) -> PathBuf {

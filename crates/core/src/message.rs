@@ -98,6 +98,8 @@ pub struct Written<'a> {
     pub old: Vec<&'a str>,
     /// The digest of the written tag, where the registry told it.
     pub digest: Option<&'a Digest>,
+    /// Who signed it, where that was asked for: one line.
+    pub signer: Option<String>,
     /// The file that changed; the first where there are several.
     pub file: &'a str,
     /// Each `file:line` that changed.
@@ -130,6 +132,9 @@ pub fn compose(subject: &SubjectTemplate, changes: &[Written<'_>], skip_checks: 
         message.push_str(&format!("{old} -> {}\n", without_digest(change.image)));
         if let Some(digest) = change.digest {
             message.push_str(&format!("  digest: {digest}\n"));
+        }
+        if let Some(signer) = &change.signer {
+            message.push_str(&format!("  signed by: {signer}\n"));
         }
         message.push_str(&format!("  file: {}\n", change.places.join(", ")));
         message.push_str(&format!("  policy: {}\n", change.policy));
@@ -190,6 +195,7 @@ mod tests {
                 image,
                 old: vec!["ghcr.io/o/n:1"],
                 digest: None,
+                signer: None,
                 file: "kubevela/app.yaml",
                 places: vec!["kubevela/app.yaml:12".into()],
                 policy: "numerical, highest first".into(),
@@ -265,6 +271,7 @@ mod tests {
             image: &image,
             old: vec![],
             digest: None,
+            signer: None,
             file: "",
             places: vec![],
             policy: String::new(),

@@ -52,6 +52,8 @@ reasons! {
     NotARegistry,
     /// The registry lists no tag, or none that the policy allows.
     NoTagAllowed,
+    /// None of the newer tags is signed by whom the resource names.
+    NotSigned,
     /// The Git server does not answer, or not in time.
     GitUnreachable,
     /// The Git server refuses the credential, or wants one.

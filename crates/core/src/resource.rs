@@ -1,6 +1,7 @@
 //! A validated `ImageGitOps`. Everything past this module works on [`Resource`]; nobody reads the raw spec again.
 
 mod fields;
+mod verify;
 
 use std::{fmt, time::Duration};
 
@@ -18,6 +19,7 @@ use fields::{at, expect, interval, name, person, policy, secret, target};
 
 pub(crate) use fields::is_name;
 pub use fields::parse_interval;
+pub use verify::{Identity, Signers};
 
 /// The least time between two reads of a registry.
 pub const LEAST_INTERVAL: Duration = Duration::from_secs(10);
@@ -88,6 +90,15 @@ pub enum SpecReason {
     /// Not a subject.
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    /// Not a regular expression.
+    #[error("{pattern:?} is not a regular expression")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// Why it is none.
+        #[source]
+        source: regex::Error,
+    },
 }
 
 /// Names a resource: namespace and name, both valid in Kubernetes.
@@ -122,6 +133,8 @@ pub struct Resource {
     pub rules: Rules,
     /// Whether the tag in Git is no floor.
     pub allow_downgrade: bool,
+    /// Whose signature a tag must carry to be taken; `None`: none is asked for.
+    pub signers: Option<Signers>,
     /// The repository that holds the file.
     pub git: GitTarget,
     /// Where in the file the image stands.
@@ -205,6 +218,7 @@ impl TryFrom<ImageGitOps> for Resource {
                 ca_secret: secret("spec.registry.caSecretRef", spec.registry.ca_secret_ref)?,
                 insecure: spec.registry.insecure,
             },
+            signers: spec.verify.map(Signers::new).transpose()?,
             allow_downgrade: spec.policy.allow_downgrade,
             rules: Rules { filter, policy: policy(spec.policy)? },
             git: GitTarget {

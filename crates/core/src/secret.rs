@@ -41,6 +41,12 @@ pub enum SecretError {
         /// The keys that are there, without their values.
         found: String,
     },
+    /// `trusted_root.json` is absent.
+    #[error("it holds no trusted_root.json; it has {found}")]
+    NoTrustedRoot {
+        /// The keys that are there, without their values.
+        found: String,
+    },
 }
 
 /// The values of a Secret, decoded. `Debug` shows its keys only.
@@ -93,6 +99,13 @@ impl Secret {
     pub fn ca(&self) -> Result<String, SecretError> {
         let ca = self.0.get("ca.crt").ok_or_else(|| SecretError::NoCa { found: self.keys() })?;
         Ok(ca.expose_secret().to_owned())
+    }
+
+    /// The authorities of a Sigstore, in its JSON.
+    pub fn trusted_root(&self) -> Result<String, SecretError> {
+        let root = self.0.get("trusted_root.json");
+        let root = root.ok_or_else(|| SecretError::NoTrustedRoot { found: self.keys() })?;
+        Ok(root.expose_secret().to_owned())
     }
 
     fn basic(&self) -> Option<Credential> {

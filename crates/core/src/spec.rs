@@ -58,6 +58,9 @@ pub struct Spec {
     /// Which candidate is taken.
     #[serde(default)]
     pub policy: PolicySpec,
+    /// What a candidate must prove before it is written; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifySpec>,
     /// The repository that holds the file.
     pub git: GitSpec,
     /// Where in the file the image stands; absent: at the markers that name this resource.
@@ -163,6 +166,43 @@ pub struct FluxOrder {
 pub struct FluxRange {
     /// The range of versions.
     pub range: String,
+}
+
+/// What a candidate must prove before it is written.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerifySpec {
+    /// A signature by cosign.
+    pub cosign: CosignSpec,
+}
+
+/// Whose signature by cosign counts: by one of `publicKeys`, or `keyless`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CosignSpec {
+    /// Public keys, as PEM (`cosign.pub`). A signature by any one of them counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_keys: Vec<String>,
+    /// Who signs without a key of their own, by an identity that Sigstore's authority vouched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyless: Option<KeylessSpec>,
+}
+
+/// Who signs keyless.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeylessSpec {
+    /// Who vouched for the identity: `https://token.actions.githubusercontent.com`.
+    pub issuer: String,
+    /// The identity itself: an e-mail address, or a workflow's URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// Instead of `identity`: a regular expression that matches the whole of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_pattern: Option<String>,
+    /// The Secret with the authorities of a Sigstore of one's own, under `trusted_root.json`; absent: the public one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_root_secret_ref: Option<SecretRef>,
 }
 
 /// The repository that holds the file.

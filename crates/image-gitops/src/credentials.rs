@@ -9,7 +9,7 @@ use std::{env, fmt, fs, path::PathBuf};
 use image_gitops_core::{
     credential::Credential,
     docker_config::{DockerConfig, DockerConfigError},
-    resource::{Resource, ResourceId},
+    resource::{Resource, ResourceId, Signers},
     secret::SecretError,
 };
 
@@ -24,6 +24,8 @@ pub(crate) enum CredentialError {
     DockerConfig(PathBuf, #[source] DockerConfigError),
     #[error("the Secret {0} with the certificate to trust is not among the files")]
     NoCa(ResourceId),
+    #[error("the Secret {0} with the trusted root is not among the files")]
+    NoTrustedRoot(ResourceId),
 }
 
 impl CredentialError {
@@ -32,11 +34,15 @@ impl CredentialError {
             Self::Secret(_, SecretError::NoCa { .. }) => {
                 "put the certificate, as PEM, under the key ca.crt".into()
             }
+            Self::Secret(_, SecretError::NoTrustedRoot { .. }) => {
+                "put the JSON that names the authorities of your Sigstore under the key trusted_root.json"
+                    .into()
+            }
             Self::Secret(..) => "a Secret holds token, or username and password, or .dockerconfigjson".into(),
             Self::DockerConfig(..) => {
                 "run `docker login` again, or set DOCKER_CONFIG to another folder".into()
             }
-            Self::NoCa(_) => "give the Secret's file too, with another -f".into(),
+            Self::NoCa(_) | Self::NoTrustedRoot(_) => "give the Secret's file too, with another -f".into(),
         }
     }
 }
@@ -111,6 +117,17 @@ impl Ambient {
             Some(ambient) => format!("{named}\n{ambient}"),
             None => named,
         }))
+    }
+
+    /// The authorities of the Sigstore that a resource names, where it names one.
+    pub(crate) fn trusted_root(
+        input: &Input,
+        resource: &Resource,
+    ) -> Result<Option<String>, CredentialError> {
+        let name = resource.signers.as_ref().and_then(Signers::trusted_root_secret);
+        let Some(id) = name.map(|name| local(resource, name)) else { return Ok(None) };
+        let secret = input.secrets.get(&id).ok_or_else(|| CredentialError::NoTrustedRoot(id.clone()))?;
+        secret.trusted_root().map(Some).map_err(|source| CredentialError::Secret(id, source))
     }
 
     /// Reads `GITHUB_TOKEN`, `GH_TOKEN` and docker's config.

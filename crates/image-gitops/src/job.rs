@@ -1,6 +1,7 @@
 //! Resources with their clients: everything that can be wrong before the first request is found here.
 
 mod listing;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use image_gitops_core::{
     reason::Reason,
     resource::{Resource, ResourceId},
 };
+use image_gitops_cosign::SignersError;
 use image_gitops_git::{
     Access as GitAccess, Branch, GitError, Limits as GitLimits, Remote, RemoteUrl, RepoPath,
 };
@@ -19,6 +21,7 @@ use crate::{
 };
 
 pub(crate) use listing::{Held, Listing};
+pub(crate) use signatures::{Signatures, Unsigned};
 
 /// A resource that cannot be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +32,15 @@ pub(crate) enum JobError {
     Registry(ResourceId, #[source] RegistryError),
     #[error("resource {0}: its credentials cannot be used")]
     Credential(ResourceId, #[source] CredentialError),
+    #[error("resource {0}: spec.verify cannot be used")]
+    Signers(ResourceId, #[source] SignersError),
 }
 
 impl JobError {
     /// The resource that it is about.
     pub(crate) fn resource(&self) -> &ResourceId {
         match self {
-            Self::Git(id, _) | Self::Registry(id, _) | Self::Credential(id, _) => id,
+            Self::Git(id, _) | Self::Registry(id, _) | Self::Credential(id, _) | Self::Signers(id, _) => id,
         }
     }
 
@@ -45,7 +50,8 @@ impl JobError {
             Self::Git(_, GitError::Settings { .. }) | Self::Registry(..) | Self::Credential(..) => {
                 Reason::CredentialUnusable
             }
-            Self::Git(..) => Reason::InvalidSpec,
+            Self::Signers(_, SignersError::TrustedRoot(_)) => Reason::CredentialUnusable,
+            Self::Git(..) | Self::Signers(..) => Reason::InvalidSpec,
         }
     }
 
@@ -54,6 +60,12 @@ impl JobError {
             Self::Git(_, error) => error.hint(),
             Self::Registry(_, error) => error.hint(),
             Self::Credential(_, error) => Some(error.hint()),
+            Self::Signers(_, SignersError::Key { .. }) => {
+                Some("give what `cosign public-key` prints, or the file cosign.pub".into())
+            }
+            Self::Signers(_, SignersError::TrustedRoot(_)) => {
+                Some("give what `cosign trusted-root create` writes".into())
+            }
         };
         hint.or_else(|| Some("docs/reference/resource.md lists every field".into()))
     }
@@ -68,6 +80,8 @@ pub(crate) struct Job {
     /// The list of the image's tags, shared by all jobs of the same image and access.
     pub(crate) listing: Arc<Listing>,
     pub(crate) registry_source: Source,
+    /// What the resource asks of the image's signatures, where it asks for any.
+    pub(crate) signatures: Option<Signatures>,
 }
 
 /// The resources of one branch: what changes together becomes one commit.
@@ -132,6 +146,7 @@ impl Preparation<'_> {
         let registry_source = for_registry.source.clone();
         let registry = self.registry(resource, for_registry)?;
         let listing = self.listing(&registry, resource);
+        let signatures = self.signatures(&registry, resource)?;
 
         let key: GroupKey = (
             url.to_string(),
@@ -139,7 +154,7 @@ impl Preparation<'_> {
             found.source.clone(),
             local(resource, resource.git.ca_secret.as_ref()),
         );
-        let job = Job { resource: resource.clone(), path, registry, listing, registry_source };
+        let job = Job { resource: resource.clone(), path, registry, listing, registry_source, signatures };
         match self.groups.iter_mut().find(|(other, _)| *other == key) {
             Some((_, group)) => group.jobs.push(job),
             None => {
@@ -175,6 +190,16 @@ impl Preparation<'_> {
             .map_err(|error| JobError::Registry(resource.id.clone(), error))?;
         self.registries.push((key, registry.clone()));
         Ok(registry)
+    }
+
+    /// Whose signatures of the image count, where the resource asks for any.
+    fn signatures(&self, registry: &Registry, resource: &Resource) -> Result<Option<Signatures>, JobError> {
+        let Some(signers) = &resource.signers else { return Ok(None) };
+        let trusted_root = Ambient::trusted_root(self.input, resource)
+            .map_err(|error| JobError::Credential(resource.id.clone(), error))?;
+        Signatures::new(registry, &resource.image, signers, trusted_root.as_deref())
+            .map(Some)
+            .map_err(|error| JobError::Signers(resource.id.clone(), error))
     }
 
     /// The list of the image's tags: one for all who read it with the same client.

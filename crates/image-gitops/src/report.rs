@@ -15,7 +15,7 @@ use serde::Serialize;
 pub(crate) use failure::{Failure, chain};
 
 use crate::{
-    job::Group,
+    job::{Group, Unsigned},
     pipeline::{Mode, after::Says, edit::Edit, observe::Observed, plan::Planned},
 };
 
@@ -69,6 +69,9 @@ pub(crate) struct JobReport {
     pub(crate) tag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) digest: Option<String>,
+    /// Who signed what is, or would be, written; where the resource asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signer: Option<String>,
     /// `file:line` of each place that holds the image.
     pub(crate) places: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -207,6 +210,7 @@ impl JobReport {
             current: Vec::new(),
             tag: None,
             digest: None,
+            signer: None,
             places: planned
                 .places
                 .iter()
@@ -229,8 +233,10 @@ impl JobReport {
             }
         };
         report.current = decision.current.iter().flatten().map(Tag::to_string).collect();
-        report.tags = Some(TagCounts { total: decision.total, matched: decision.matched });
-        report.notes = decision.notes.iter().map(ToString::to_string).collect();
+        let total = decision.total + planned.unsigned.len();
+        report.tags = Some(TagCounts { total, matched: decision.matched });
+        report.notes = unsigned(&planned.unsigned);
+        report.notes.extend(decision.notes.iter().map(ToString::to_string));
         match (&decision.outcome, pushed) {
             (Outcome::UpToDate, _) => {}
             (Outcome::Hold(hold), _) => {
@@ -243,6 +249,7 @@ impl JobReport {
                 report.reason = Reason::Updated;
                 report.tag = Some(tag.to_string());
                 report.digest = planned.digest.as_ref().map(ToString::to_string);
+                report.signer = planned.signer.as_ref().map(ToString::to_string);
                 if let Some(Err(failure)) = pushed {
                     report.fail(failure);
                 }
@@ -259,6 +266,14 @@ impl JobReport {
         self.causes = chain(failure);
         self.hint = failure.hint();
     }
+}
+
+/// The tags that were passed over, the newest first. A few say enough.
+fn unsigned(tags: &[(Tag, Unsigned)]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let shown = tags.iter().take(SHOWN).map(|(tag, why)| format!("{tag} is newer, but not signed: {why}"));
+    let more = tags.len().saturating_sub(SHOWN);
+    shown.chain((more > 0).then(|| format!("{more} more newer tags are not signed"))).collect()
 }
 
 /// The exit code of all passes together: the first of failed, moved, refused that happened.

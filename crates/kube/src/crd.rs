@@ -77,6 +77,16 @@ const RULES: &[(&str, &str, &str)] = &[
         "spec.policy.order is desc (highest first, the default) or asc",
     ),
     (
+        "/properties/spec/properties/verify/properties/cosign",
+        "(has(self.publicKeys) && size(self.publicKeys) > 0) != has(self.keyless)",
+        "spec.verify.cosign names either publicKeys or keyless: a signature is by a key, or by an identity",
+    ),
+    (
+        "/properties/spec/properties/verify/properties/cosign/properties/keyless",
+        "has(self.identity) != has(self.identityPattern)",
+        "spec.verify.cosign.keyless names either identity or identityPattern",
+    ),
+    (
         "/properties/spec/properties/target",
         "has(self.marker) ? !has(self.application) && !has(self.component) && !has(self.path) : has(self.application) && \
          has(self.component)",

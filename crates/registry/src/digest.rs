@@ -21,7 +21,7 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json";
 
 /// The most bytes of a manifest that registries must take (distribution-spec, "Pushing Manifests").
-const MANIFEST_BYTES: usize = 4 << 20;
+pub(crate) const MANIFEST_BYTES: usize = 4 << 20;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -70,7 +70,7 @@ async fn ask(
         Some(digest) if digest.as_str().starts_with("sha512:") => {
             format!("sha512:{}", hex(&sha2::Sha512::digest(&answer.body)))
         }
-        _ => format!("sha256:{}", hex(&sha2::Sha256::digest(&answer.body))),
+        _ => sha256(&answer.body),
     };
     let digest = Digest::new(hashed).map_err(|error| session.no_registry(call, error.to_string()))?;
     match told {
@@ -84,6 +84,11 @@ async fn ask(
 
 fn told(answer: &Answer) -> Option<Digest> {
     answer.header(&CONTENT_DIGEST).and_then(|text| Digest::new(text.trim()).ok())
+}
+
+/// The digest of `bytes`, as it is written.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&sha2::Sha256::digest(bytes)))
 }
 
 fn hex(bytes: &[u8]) -> String {

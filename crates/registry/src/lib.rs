@@ -1,16 +1,17 @@
 //! One repository's tags and digests, over the [OCI distribution API].
 //!
 //! A [`Registry`] is one host seen with one [`Access`]. [`Registry::tags`] returns the **whole** list of a repository's
-//! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now. Every call is bounded in
-//! time, requests and bytes by [`Limits`].
+//! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now, and [`Registry::signatures`]
+//! what cosign attached to that. Every call is bounded in time, requests and bytes by [`Limits`].
 //!
 //! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
-//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `refusal` says
+//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `attached` what is attached to it; `refusal` says
 //! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
 //! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
 //!
 //! [OCI distribution API]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
+mod attached;
 mod auth;
 mod digest;
 mod error;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use image_gitops_core::credential::Credential;
 use image_gitops_core::image::{Digest, Repository, Tag};
 
+pub use attached::{Attached, Place, Signatures};
 pub use error::{Outage, RegistryError, Tried};
 pub use tags::TagList;
 
@@ -112,5 +114,20 @@ impl Registry {
     /// [`RegistryError::NotFound`] when there is no such tag; else as [`Registry::tags`].
     pub async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, RegistryError> {
         digest::read(&self.0, repository, tag).await
+    }
+
+    /// The signatures of cosign that lie in one place for the image `digest`; none is an empty list. They are not
+    /// verified.
+    ///
+    /// # Errors
+    /// As [`Registry::tags`]; [`RegistryError::TooLarge`] and [`RegistryError::Protocol`] where what lies there is not
+    /// what cosign writes.
+    pub async fn signatures(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        place: Place,
+    ) -> Result<Signatures, RegistryError> {
+        attached::read(&self.0, repository, digest, place).await
     }
 }

@@ -14,6 +14,8 @@ fn main() {
     found("KubeVela's CRDs and definitions", &tools::kubevela_chart());
     found("CUE", &tools::cue());
     found("Helm", &tools::helm());
+    found("cosign", &tools::cosign());
+    found("Sigstore in memory", &tools::sigstore());
 }
 
 fn found(part: &str, place: &Path) {

@@ -46,6 +46,24 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
     }
 }
 
+/// Pushes a manifest of any kind and returns its digest.
+pub(super) async fn manifest(
+    target: &Target,
+    repository: &str,
+    reference: &str,
+    media_type: &str,
+    manifest: String,
+) -> String {
+    Session::new(target, repository).manifest(reference, media_type, manifest).await
+}
+
+/// Pushes a blob and returns its digest.
+pub(super) async fn blob(target: &Target, repository: &str, bytes: Vec<u8>) -> String {
+    let digest = digest(&bytes);
+    Session::new(target, repository).blob(bytes).await;
+    digest
+}
+
 struct Session<'a> {
     http: reqwest::Client,
     target: &'a Target,

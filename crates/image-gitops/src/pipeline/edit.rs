@@ -134,6 +134,7 @@ fn compose(jobs: &[Planned<'_>], updates: &[Option<Update>]) -> String {
                 image: &update.image,
                 old,
                 digest: planned.digest.as_ref(),
+                signer: planned.signer.as_ref().map(ToString::to_string),
                 file: update.changes.first().map(|(place, _)| place.path.as_str()).unwrap_or_default(),
                 places: update.changes.iter().map(|(p, c)| format!("{}:{}", p.path, c.site.line)).collect(),
                 policy: resource.rules.policy.to_string(),

@@ -5,11 +5,16 @@ use image_gitops_core::{
     image::Tag,
     yaml::Site,
 };
+use image_gitops_cosign::Signer;
 use serde::Serialize;
 
-use super::{observe, place::Files};
+use super::{
+    observe::{self, Behind, Offer},
+    place::Files,
+    plan::UNSIGNED_TAGS,
+};
 use crate::{
-    job::Group,
+    job::{Group, Job},
     report::{Failure, chain},
 };
 
@@ -67,9 +72,10 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     };
     let mut files = observed.snapshot.as_ref().map(Files::new);
     let mut explanations = Vec::new();
-    for (job, tags) in jobs.into_iter().zip(tags) {
+    for (job, offer) in jobs.into_iter().zip(tags) {
         let resource = &job.resource;
         let mut failures = Vec::new();
+        let mut offer = offer;
         let sites: Vec<Site> = match observed.places(job, files.as_mut()) {
             Ok(places) => places.into_iter().map(|place| place.site).collect(),
             Err(failure) => {
@@ -92,35 +98,45 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             }
             None => None,
         };
-        let tags = tags.unwrap_or_else(|failure| {
-            failures.push(failure);
-            Default::default()
-        });
+        if let Err(failure) = &offer.list {
+            failures.push(failure.clone());
+        }
         let floors = decide::floors(resource, &standing, written.as_ref());
         let from = |floor: &Tag| match standing.iter().flatten().any(|tag| tag == floor) {
             true => "the file in Git",
             false => "our last commit, which a person changed",
         };
-        let held = match decide::decide(resource, &tags.tags, &sites, written.as_ref()) {
+        let signer = look(job, &mut offer, &floors).await.unwrap_or_else(|failure| {
+            failures.push(failure);
+            None
+        });
+        let tags = offer.list.map(|list| list.tags).unwrap_or_default();
+        let held = match decide::decide(resource, &tags, &sites, written.as_ref()) {
             Ok(Decision { outcome: Outcome::Hold(hold), .. }) => Some(hold.to_string()),
             _ => None,
         };
-        let verdicts = resource.rules.explain(&tags.tags, &floors);
+        let unsigned = offer.unsigned.iter().map(|(tag, why)| TagVerdict {
+            tag: tag.to_string(),
+            chosen: false,
+            key: None,
+            reason: format!("newer, but not signed: {why}"),
+        });
+        let verdicts = resource.rules.explain(&tags, &floors).into_iter().map(|verdict| TagVerdict {
+            tag: verdict.tag.to_string(),
+            chosen: verdict.is_chosen(),
+            key: verdict.key.as_ref().map(ToString::to_string),
+            reason: match &signer {
+                Some(signer) if verdict.is_chosen() => format!("{verdict}, signed by {signer}"),
+                _ => verdict.to_string(),
+            },
+        });
         explanations.push(Explanation {
             resource: resource.id.to_string(),
             image: resource.image.to_string(),
             policy: resource.rules.policy.to_string(),
             floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
             held,
-            tags: verdicts
-                .into_iter()
-                .map(|verdict| TagVerdict {
-                    tag: verdict.tag.to_string(),
-                    chosen: verdict.is_chosen(),
-                    key: verdict.key.as_ref().map(ToString::to_string),
-                    reason: verdict.to_string(),
-                })
-                .collect(),
+            tags: unsigned.chain(verdicts).collect(),
             problems: failures
                 .iter()
                 .map(|f| Problem { message: f.to_string(), causes: chain(f), hint: f.hint() })
@@ -129,4 +145,26 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
         });
     }
     explanations
+}
+
+/// Takes the tags out of `offer` that would be chosen but are not signed, as a pass does, and says who signed the one that
+/// is chosen. Without `spec.verify` nothing is looked at.
+async fn look(job: &Job, offer: &mut Offer, floors: &[&Tag]) -> Result<Option<Signer>, Failure> {
+    if job.signatures.is_none() {
+        return Ok(None);
+    }
+    while let Ok(list) = &offer.list
+        && let Some(tag) = job.resource.rules.select(&list.tags, floors).newest
+    {
+        if offer.unsigned.len() == UNSIGNED_TAGS {
+            return Err(Failure::unsigned(&job.resource, &offer.unsigned));
+        }
+        match observe::behind(job, &tag).await? {
+            Behind::Image(_, signer) => return Ok(signer),
+            Behind::Unsigned(why) => offer.unsigned.push((tag.clone(), why)),
+            Behind::Nothing => {}
+        }
+        offer.drop(&tag);
+    }
+    Ok(None)
 }

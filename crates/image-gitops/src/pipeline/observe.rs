@@ -7,12 +7,13 @@ use image_gitops_core::{
     image::{Digest, ImageRef, Tag},
     message,
 };
+use image_gitops_cosign::Signer;
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
 use image_gitops_registry::{RegistryError, TagList};
 
 use super::place::{Files, Place};
 use crate::{
-    job::{Group, Job},
+    job::{Group, Job, Unsigned},
     report::Failure,
 };
 
@@ -21,15 +22,46 @@ const NEAR: u32 = 64;
 /// How many are read where our last commit is not among [`NEAR`]: about 200 bytes each.
 const FAR: u32 = 2048;
 
-/// What the registry lists for each job, in the group's order.
-pub(crate) type Tags = Vec<Result<TagList, Failure>>;
+/// What the registry offers for each job, in the group's order.
+pub(crate) type Tags = Vec<Offer>;
+
+/// The tags that a job may take.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// What the registry lists, without what was found to be of no use.
+    pub(crate) list: Result<TagList, Failure>,
+    /// What was taken out of the list because it is not signed as the resource asks.
+    pub(crate) unsigned: Vec<(Tag, Unsigned)>,
+}
+
+impl Offer {
+    /// Takes a tag out of the list.
+    pub(crate) fn drop(&mut self, tag: &Tag) {
+        if let Ok(list) = &mut self.list {
+            list.tags.retain(|other| other != tag);
+        }
+    }
+}
+
+/// What there is behind a tag.
+pub(crate) enum Behind {
+    /// An image that may be written, and who signed it where that is asked for.
+    Image(Digest, Option<Signer>),
+    /// An image that is not signed as the resource asks.
+    Unsigned(Unsigned),
+    /// Nothing, though the registry lists the tag.
+    Nothing,
+}
 
 /// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
 /// Those that take longer than `patience` are [`Failure::Late`].
 pub(crate) async fn tags(group: &Group, patience: Option<Duration>) -> Tags {
-    join_all(group.jobs.iter().map(async |job| match job.resource.suspend {
-        true => Ok(TagList::default()), // never looked at
-        false => job.listing.tags(patience).await,
+    join_all(group.jobs.iter().map(async |job| {
+        let list = match job.resource.suspend {
+            true => Ok(TagList::default()), // never looked at
+            false => job.listing.tags(patience).await,
+        };
+        Offer { list, unsigned: Vec::new() }
     }))
     .await
 }
@@ -115,11 +147,16 @@ pub(crate) fn last_written(history: &History, job: &Job) -> Option<ImageRef> {
     message::last_written(history.messages(), &job.resource.id, job.path.as_str())
 }
 
-/// The digest of a tag; `None` where the registry lists the tag but has nothing behind it.
-pub(crate) async fn digest(job: &Job, tag: &Tag) -> Result<Option<Digest>, Failure> {
-    match job.registry.digest(&job.resource.image, tag).await {
-        Ok(digest) => Ok(Some(digest)),
-        Err(RegistryError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// Looks at what a tag names: its digest, and the signatures of that where the resource asks for them.
+pub(crate) async fn behind(job: &Job, tag: &Tag) -> Result<Behind, Failure> {
+    let digest = match job.registry.digest(&job.resource.image, tag).await {
+        Ok(digest) => digest,
+        Err(RegistryError::NotFound { .. }) => return Ok(Behind::Nothing),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(signatures) = &job.signatures else { return Ok(Behind::Image(digest, None)) };
+    Ok(match signatures.signer(&digest).await? {
+        Ok(signer) => Behind::Image(digest, Some(signer)),
+        Err(unsigned) => Behind::Unsigned(unsigned),
+    })
 }

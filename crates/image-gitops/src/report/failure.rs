@@ -4,14 +4,16 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use image_gitops_core::{
     decide::Refusal,
+    image::Tag,
     reason::Reason,
+    resource::Resource,
     yaml::{YamlError, YamlReason},
 };
 use image_gitops_git::GitError;
 use image_gitops_registry::RegistryError;
 
 use super::Status;
-use crate::pipeline::place::PlaceError;
+use crate::{job::Unsigned, pipeline::place::PlaceError};
 
 /// Why nothing was written. Cheap to clone: one failure of a branch stands for all its resources.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,6 +35,10 @@ pub(crate) enum Failure {
     Place(PlaceError),
     #[error("the registry lists {image}:{tag} and others before it, but has no manifest for them")]
     DeadTags { image: String, tag: String },
+    #[error(
+        "none of the {looked_at} newest tags of {image} that were looked at is signed as spec.verify asks; {tag}: {why}"
+    )]
+    Unsigned { image: String, looked_at: usize, tag: String, why: Unsigned },
 }
 
 impl From<RegistryError> for Failure {
@@ -60,11 +66,22 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
+    /// Nothing that may be taken is signed; `unsigned` is what was looked at, the newest first.
+    pub(crate) fn unsigned(resource: &Resource, unsigned: &[(Tag, Unsigned)]) -> Self {
+        let (tag, why) = match unsigned.first() {
+            Some((tag, why)) => (tag.to_string(), why.clone()),
+            None => (String::new(), Unsigned::Nothing),
+        };
+        Self::Unsigned { image: resource.image.to_string(), looked_at: unsigned.len(), tag, why }
+    }
+
     /// What the resource's status is.
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Suspended => Status::Suspended,
-            Self::Refusal(Refusal::EmptyList(_) | Refusal::NoMatch { .. }) => Status::Refused,
+            Self::Refusal(Refusal::EmptyList(_) | Refusal::NoMatch { .. }) | Self::Unsigned { .. } => {
+                Status::Refused
+            }
             Self::Git(error) => match **error {
                 GitError::PolicyRefused { .. } => Status::Refused,
                 GitError::Moved { .. } => Status::Moved,
@@ -94,6 +111,7 @@ impl Failure {
             Self::Place(PlaceError::Shared { .. }) => Reason::TargetShared,
             Self::Place(_) => Reason::TargetNotFound,
             Self::DeadTags { .. } => Reason::ImageNotFound,
+            Self::Unsigned { .. } => Reason::NotSigned,
         }
     }
 
@@ -123,6 +141,9 @@ impl Failure {
             Self::Place(error) => Some(error.hint().to_owned()),
             Self::DeadTags { .. } => {
                 Some("push the image again, or delete the tags that are left of it".into())
+            }
+            Self::Unsigned { image, tag, .. } => {
+                Some(format!("sign it, `cosign sign {image}:{tag}`, by whom spec.verify names"))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use image_gitops_core::{
     reason::Reason,
-    resource::{Resource, ResourceId},
+    resource::{Resource, ResourceId, Signers},
     secret::Secret,
 };
 use image_gitops_kube::Fetched;
@@ -49,8 +49,11 @@ impl Read {
                 Ok(None) => Trouble {
                     reason: Reason::SecretNotFound,
                     message: format!(
-                        "there is no Secret {}; create it: kubectl -n {} create secret generic {} --from-literal=token=…",
-                        id, id.namespace, id.name
+                        "there is no Secret {}; create it: kubectl -n {} create secret generic {} {}",
+                        id,
+                        id.namespace,
+                        id.name,
+                        content(resources, &id)
                     ),
                 },
                 Err(error) => Trouble {
@@ -69,6 +72,21 @@ impl Read {
     }
 }
 
+/// What a Secret that is to be created must hold, as an argument of kubectl.
+fn content(resources: &[&Resource], id: &ResourceId) -> &'static str {
+    let names = |name: Option<&String>| name == Some(&id.name);
+    let own = resources.iter().filter(|resource| resource.id.namespace == id.namespace);
+    own.fold("--from-literal=token=…", |content, resource| {
+        if names(resource.signers.as_ref().and_then(Signers::trusted_root_secret)) {
+            "--from-file=trusted_root.json"
+        } else if names(resource.git.ca_secret.as_ref()) || names(resource.registry.ca_secret.as_ref()) {
+            "--from-file=ca.crt"
+        } else {
+            content
+        }
+    })
+}
+
 /// The Secrets that a resource names, all in its own namespace.
 fn named(resource: &Resource) -> impl Iterator<Item = ResourceId> {
     let names = [
@@ -77,8 +95,10 @@ fn named(resource: &Resource) -> impl Iterator<Item = ResourceId> {
         &resource.registry.secret,
         &resource.registry.ca_secret,
     ];
+    let trusted_root = resource.signers.as_ref().and_then(Signers::trusted_root_secret);
     names
         .into_iter()
         .flatten()
+        .chain(trusted_root)
         .map(|name| ResourceId { namespace: resource.id.namespace.clone(), name: name.clone() })
 }

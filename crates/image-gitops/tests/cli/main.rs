@@ -9,5 +9,6 @@ mod people;
 mod places;
 mod run;
 mod scene;
+mod signed;
 mod sync;
 mod usage;

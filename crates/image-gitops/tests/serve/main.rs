@@ -16,6 +16,7 @@ mod hangs;
 mod heals;
 mod resource;
 mod scene;
+mod signed;
 mod step;
 mod update;
 mod webhook;

@@ -24,6 +24,13 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "{application: backoffice-dev}",
         "names application and component",
     ),
+    ("deploy: auto", "verify: {cosign: {}}", "either publicKeys or keyless"),
+    (
+        "deploy: auto",
+        "verify: {cosign: {publicKeys: [a], keyless: {issuer: i, identity: a}}}",
+        "either publicKeys or keyless",
+    ),
+    ("deploy: auto", "verify: {cosign: {keyless: {issuer: i}}}", "either identity or identityPattern"),
     ("deploy: auto", "deploy: always", "supported values: \"auto\", \"patch\", \"git-only\""),
 ];
 

@@ -2,6 +2,7 @@
 //! cannot do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod attached;
 mod authentication;
 mod bounds;
 mod digests;
