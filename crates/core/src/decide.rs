@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use crate::{
     image::{Digest, ImageError, ImageRef, Repository, Tag},
     resource::Resource,
+    wait::Wait,
     yaml::{Change, Part, Site},
 };
 
@@ -35,6 +36,8 @@ pub enum Outcome {
     Update(Tag),
     /// Nothing, though something newer may exist: a person decided so.
     Hold(Hold),
+    /// Nothing yet, though something newer is there: its time has not come. See [`crate::wait`].
+    Wait(Wait),
 }
 
 /// Why nothing is written though it could be.

@@ -36,6 +36,8 @@ reasons! {
     Updated,
     /// A person decided otherwise: a revert, a pin, a tag written by hand.
     Held,
+    /// Something newer waits for its time: a window, its age.
+    Waiting,
     /// `spec.suspend` is true.
     Suspended,
     /// Nothing is known yet.
@@ -98,7 +100,7 @@ pub enum Retry {
 impl Reason {
     /// Whether all is as it should be.
     pub fn is_ready(self) -> bool {
-        matches!(self, Self::UpToDate | Self::Updated | Self::Held | Self::Suspended)
+        matches!(self, Self::UpToDate | Self::Updated | Self::Held | Self::Waiting | Self::Suspended)
     }
 
     /// When to try again.

@@ -1,6 +1,7 @@
 //! A validated `ImageGitOps`. Everything past this module works on [`Resource`]; nobody reads the raw spec again.
 
 mod fields;
+mod updates;
 
 use std::{fmt, time::Duration};
 
@@ -8,6 +9,7 @@ use crate::{
     image::{ImageError, Repository},
     message::{SubjectError, SubjectTemplate},
     policy::PolicyError,
+    schedule::Schedule,
     select::Rules,
     spec::{self, Deploy, ImageGitOps, Person},
     tags::{FilterError, TagFilter},
@@ -18,6 +20,7 @@ use fields::{at, expect, interval, name, person, policy, secret, target};
 
 pub(crate) use fields::is_name;
 pub use fields::parse_interval;
+pub use updates::MOST_WINDOWS;
 
 /// The least time between two reads of a registry.
 pub const LEAST_INTERVAL: Duration = Duration::from_secs(10);
@@ -70,6 +73,31 @@ pub enum SpecReason {
     /// Too long a time.
     #[error("{0:?} is longer than a year; to stop updates, set suspend: true")]
     IntervalTooLong(String),
+    /// Not a time of day.
+    #[error("{0:?} is not a time of day: write 08:00")]
+    Clock(String),
+    /// Not a date, with or without a time of day.
+    #[error("{0:?} is not a date: write 2026-12-20 or 2026-12-20T18:00, and the zone in timeZone")]
+    Moment(String),
+    /// An end before its beginning.
+    #[error("it ends at {to}, which is not after {from}")]
+    Order {
+        /// The beginning.
+        from: String,
+        /// The end.
+        to: String,
+    },
+    /// Not a time zone.
+    #[error("there is no time zone {name:?}: write a name of the IANA database, such as {likely}")]
+    Zone {
+        /// What was given.
+        name: String,
+        /// What may have been meant.
+        likely: String,
+    },
+    /// More than make sense.
+    #[error("there may be {0} at most")]
+    TooMany(usize),
     /// Not a person's name or address.
     #[error("{0:?} holds '<', '>' or a line break, which a commit cannot carry")]
     Person(String),
@@ -128,6 +156,15 @@ pub struct Resource {
     pub target: Locator,
     /// How the cluster follows.
     pub deploy: Deploy,
+    /// When updates are written.
+    pub updates: Updates,
+}
+
+/// When updates are written.
+#[derive(Clone, Debug, Default)]
+pub struct Updates {
+    /// The windows of the week and the freezes.
+    pub schedule: Schedule,
 }
 
 /// How to reach the registry; Secrets by name, in the resource's namespace.
@@ -221,6 +258,7 @@ impl TryFrom<ImageGitOps> for Resource {
             },
             target,
             deploy: spec.deploy,
+            updates: updates::updates(spec.updates)?,
             id,
         })
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use image_gitops_core::{decide::Outcome, image::Tag, reason::Reason};
 use image_gitops_git::{Pushed, RepoPath};
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub(crate) use failure::{Failure, chain};
@@ -31,6 +32,8 @@ pub(crate) enum Status {
     UpToDate,
     /// A person decided otherwise.
     Held,
+    /// Something newer waits for its time.
+    Waiting,
     /// The resource says so.
     Suspended,
     /// No tag is allowed, or the server's rules forbid the push.
@@ -45,7 +48,9 @@ impl Status {
     /// The exit code, as `--help` lists them.
     fn exit_code(self) -> u8 {
         match self {
-            Self::Updated | Self::Planned | Self::UpToDate | Self::Held | Self::Suspended => 0,
+            Self::Updated | Self::Planned | Self::UpToDate | Self::Held | Self::Waiting | Self::Suspended => {
+                0
+            }
             Self::Failed => 1,
             Self::Refused => 3,
             Self::Moved => 4,
@@ -88,6 +93,9 @@ pub(crate) struct JobReport {
     /// For how long a server asks to be left alone.
     #[serde(skip)]
     pub(crate) retry_after: Option<Duration>,
+    /// When what waits is to be looked at again.
+    #[serde(skip)]
+    pub(crate) wake: Option<Timestamp>,
     /// What the branch says now, where the mode asks for it.
     #[serde(skip)]
     pub(crate) says: Option<Says>,
@@ -166,12 +174,12 @@ impl GroupReport {
         jobs: Vec<Planned<'_>>,
         edit: Edit,
         pushed: Option<Result<Pushed, Failure>>,
-        mode: Mode,
+        mode: Mode<'_>,
     ) -> Self {
         let landed = matches!(pushed, Some(Ok(_)));
         let report = |planned: &Planned<'_>| {
             let mut report = JobReport::new(planned, pushed.as_ref());
-            if let (Mode::Serve, Some(snapshot)) = (mode, &observed.snapshot) {
+            if let (Mode::Serve(_), Some(snapshot)) = (mode, &observed.snapshot) {
                 report.says = Says::of(planned, snapshot, landed.then_some(&edit));
             }
             report
@@ -219,6 +227,7 @@ impl JobReport {
             hint: None,
             notes: Vec::new(),
             retry_after: None,
+            wake: None,
             says: None,
         };
         let decision = match &planned.decision {
@@ -237,6 +246,13 @@ impl JobReport {
                 report.status = Status::Held;
                 report.reason = Reason::Held;
                 report.message = Some(hold.to_string());
+            }
+            (Outcome::Wait(wait), _) => {
+                report.status = Status::Waiting;
+                report.reason = Reason::Waiting;
+                report.message = Some(wait.to_string());
+                report.tag = Some(wait.tag().to_string());
+                report.wake = wait.until();
             }
             (Outcome::Update(tag), pushed) => {
                 report.status = if pushed.is_some() { Status::Updated } else { Status::Planned };

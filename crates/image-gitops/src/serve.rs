@@ -29,6 +29,7 @@ use tokio::{
 };
 
 use crate::cli;
+pub(crate) use backoff::until;
 use branches::Branches;
 use metrics::Metrics;
 use store::Store;

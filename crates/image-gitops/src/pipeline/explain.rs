@@ -1,10 +1,12 @@
 //! Why each tag won or lost, with the same floors as a pass would use.
 
 use image_gitops_core::{
-    decide::{self, Decision, Outcome},
+    decide::{self, Outcome},
     image::Tag,
+    wait,
     yaml::Site,
 };
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{observe, place::Files};
@@ -26,6 +28,9 @@ pub(crate) struct Explanation {
     /// Why nothing is written, whatever the tags say: a person decided so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) held: Option<String>,
+    /// What is to be written, but not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waits: Option<String>,
     pub(crate) tags: Vec<TagVerdict>,
     /// What could not be read.
     pub(crate) problems: Vec<Problem>,
@@ -101,9 +106,14 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             true => "the file in Git",
             false => "our last commit, which a person changed",
         };
-        let held = match decide::decide(resource, &tags.tags, &sites, written.as_ref()) {
-            Ok(Decision { outcome: Outcome::Hold(hold), .. }) => Some(hold.to_string()),
-            _ => None,
+        let mut decision = decide::decide(resource, &tags.tags, &sites, written.as_ref());
+        if let Ok(decision) = &mut decision {
+            wait::for_window(&resource.updates, decision, Timestamp::now());
+        }
+        let (held, waits) = match decision.map(|decision| decision.outcome) {
+            Ok(Outcome::Hold(hold)) => (Some(hold.to_string()), None),
+            Ok(Outcome::Wait(wait)) => (None, Some(wait.to_string())),
+            _ => (None, None),
         };
         let verdicts = resource.rules.explain(&tags.tags, &floors);
         explanations.push(Explanation {
@@ -112,6 +122,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             policy: resource.rules.policy.to_string(),
             floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
             held,
+            waits,
             tags: verdicts
                 .into_iter()
                 .map(|verdict| TagVerdict {

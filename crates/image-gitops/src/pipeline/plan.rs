@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use image_gitops_core::{
     decide::{self, Decision, Outcome},
     image::{Digest, ImageRef, Tag},
+    wait,
     yaml::Site,
 };
 use image_gitops_git::RepoPath;
 use image_gitops_registry::TagList;
+use jiff::Timestamp;
 
 use super::{
     observe::{self, Observed, Tags},
@@ -49,7 +51,7 @@ pub(crate) async fn decide_all<'g>(
     refuse_shared_places(&mut jobs);
     obey_history(group, tags, observed, &mut jobs).await;
     for (planned, tags) in jobs.iter_mut().zip(tags.iter_mut()) {
-        planned.resolve(tags).await;
+        planned.resolve(tags, Timestamp::now()).await;
     }
     jobs
 }
@@ -94,10 +96,19 @@ impl<'g> Planned<'g> {
         }
     }
 
+    /// Has the decision wait for its time.
+    fn hold_back(&mut self, now: Timestamp) {
+        let updates = &self.job.resource.updates;
+        if let Ok(decision) = &mut self.decision {
+            wait::for_window(updates, decision, now);
+        }
+    }
+
     /// Looks up the digest of the chosen tag. A tag with nothing behind it is dropped and the next one is taken.
-    async fn resolve(&mut self, tags: &mut Result<TagList, Failure>) {
+    async fn resolve(&mut self, tags: &mut Result<TagList, Failure>, now: Timestamp) {
         let mut dead = None;
         for _ in 0..DEAD_TAGS {
+            self.hold_back(now);
             let Some(tag) = self.wants().cloned() else { return };
             match observe::digest(self.job, &tag).await {
                 Ok(Some(digest)) => {

@@ -7,6 +7,7 @@ use image_gitops_core::{
     resource::{DEFAULT_INTERVAL, Resource, ResourceId},
 };
 use image_gitops_kube::Stored;
+use jiff::Timestamp;
 
 use super::{
     Service, backoff, deploy, own,
@@ -18,7 +19,7 @@ use crate::{
     credentials::Ambient,
     input::Input,
     job::{self, Group},
-    pipeline::{self, Mode},
+    pipeline::{self, Beside, Mode},
     report::{GroupReport, JobReport, chain},
 };
 
@@ -78,7 +79,12 @@ impl Branch {
             }
         }
         for group in &self.groups {
-            let report = pipeline::pass(group, Mode::Serve).await;
+            let is_current = |id: &ResourceId| {
+                let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
+                known.is_some_and(|known| service.store.is_current(known))
+            };
+            let beside = Beside { is_current: &is_current };
+            let report = pipeline::pass(group, Mode::Serve(&beside)).await;
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;
                 if outcome.reason == Reason::Progressing {
@@ -93,6 +99,7 @@ impl Branch {
                     service.backoff.hold(resource.image.registry(), asked);
                 }
                 due.add(outcome.reason, resource.interval, outcome.retry_after);
+                due.wake(outcome.wake);
                 let found = ready.iter().find(|(stored, _)| stored.id == resource.id);
                 if let Some((stored, _)) = found {
                     land(service, stored, resource, (group, job), &report, outcome, ticket, &mut due).await;
@@ -209,6 +216,8 @@ fn held(service: &Service, resource: &Resource) -> Option<Trouble> {
 #[derive(Default)]
 struct Due {
     waits: Vec<(Reason, Duration, Option<Duration>)>,
+    /// The first moment at which something that waits may go on.
+    wake: Option<Timestamp>,
     failed: bool,
 }
 
@@ -218,11 +227,17 @@ impl Due {
         self.waits.push((reason, interval, asked));
     }
 
-    /// The shortest wait of any resource, a tenth more or less: many branches must not ask in step.
+    fn wake(&mut self, at: Option<Timestamp>) {
+        self.wake = self.wake.into_iter().chain(at).min();
+    }
+
+    /// The shortest wait of any resource, a tenth more or less: many branches must not ask in step. What waits for a moment
+    /// is looked at then, and not before.
     fn wait(&self, failures: u32) -> Duration {
         let waits = self.waits.iter().map(|(reason, interval, asked)| {
             backoff::wait(*reason, failures, *interval).max(asked.unwrap_or_default())
         });
-        waits.min().unwrap_or(DEFAULT_INTERVAL).mul_f64(0.9 + 0.2 * fastrand::f64())
+        let wait = waits.min().unwrap_or(DEFAULT_INTERVAL).mul_f64(0.9 + 0.2 * fastrand::f64());
+        self.wake.map_or(wait, |at| wait.min(backoff::until(at)))
     }
 }

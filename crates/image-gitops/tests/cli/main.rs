@@ -10,4 +10,5 @@ mod places;
 mod run;
 mod scene;
 mod sync;
+mod updates;
 mod usage;

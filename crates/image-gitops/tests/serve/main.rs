@@ -14,6 +14,7 @@ mod base;
 
 mod hangs;
 mod heals;
+mod people;
 mod resource;
 mod scene;
 mod step;

@@ -1,0 +1,23 @@
+//! What a pass in a cluster knows of its resources besides registry and Git.
+
+use image_gitops_core::resource::ResourceId;
+
+use super::plan::Planned;
+use crate::report::Failure;
+
+/// The resources of the cluster as they are while a pass is under way.
+pub(crate) struct Beside<'c> {
+    /// Whether a resource is still the one that the pass works for.
+    pub(crate) is_current: &'c (dyn Fn(&ResourceId) -> bool + Send + Sync),
+}
+
+impl Beside<'_> {
+    /// Takes back what was decided for resources that changed meanwhile: a person who suspends one is obeyed at once.
+    pub(super) fn drop_outdated(&self, jobs: &mut [Planned<'_>]) {
+        for planned in jobs.iter_mut().filter(|planned| planned.wants().is_some()) {
+            if !(self.is_current)(&planned.job.resource.id) {
+                planned.decision = Err(Failure::Outdated);
+            }
+        }
+    }
+}
