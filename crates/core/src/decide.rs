@@ -3,12 +3,14 @@
 //! Git alone decides. The tag in the file is the floor; where a person changed it after our last commit, what we
 //! wrote then is a floor too, so that a revert is obeyed until something strictly newer appears.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Duration};
+
+use jiff::Timestamp;
 
 use crate::{
     image::{Digest, ImageError, ImageRef, Repository, Tag},
     resource::Resource,
-    wait::Wait,
+    wait::{self, Wait},
     yaml::{Change, Part, Site},
 };
 
@@ -25,6 +27,8 @@ pub struct Decision {
     pub matched: usize,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// When to decide again, because something waits for that moment.
+    pub wake: Option<Timestamp>,
 }
 
 /// What is to be done.
@@ -74,6 +78,16 @@ pub enum Note {
     /// Some places are pinned.
     #[error("{0} pinned places are left alone")]
     PartlyPinned(usize),
+    /// Something newer is not old enough yet.
+    #[error("{}", wait::young(.tag, *.until, *.least))]
+    Young {
+        /// The newest tag.
+        tag: Tag,
+        /// When it is old enough, where that is known.
+        until: Option<Timestamp>,
+        /// How old it must be.
+        least: Duration,
+    },
 }
 
 /// Why nothing can be decided. Nothing is written.
@@ -171,6 +185,7 @@ pub fn decide(
             total: selection.total,
             matched: selection.candidates(),
             notes,
+            wake: None,
         })
     };
 

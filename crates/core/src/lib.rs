@@ -6,6 +6,7 @@
 //! The vocabulary: a [`image::Repository`] holds [`image::Tag`]s; [`select::Rules`] order them; a [`yaml::Manifest`] is
 //! a file of the user in which one scalar names an image.
 
+pub mod age;
 pub mod body;
 pub mod credential;
 pub mod decide;

@@ -67,6 +67,9 @@ pub enum SpecReason {
     /// Not a length of time.
     #[error("{0:?} is not a length of time: write 30s, 2m or 1h30m")]
     Interval(String),
+    /// No time at all.
+    #[error("{0:?} is no time: leave it out")]
+    NoTime(String),
     /// Too short a time.
     #[error("{0:?} is shorter than 10s, the least that registries bear")]
     IntervalTooShort(String),
@@ -161,8 +164,10 @@ pub struct Resource {
 }
 
 /// When updates are written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Updates {
+    /// How old a tag must be, if it must.
+    pub min_age: Option<Duration>,
     /// The windows of the week and the freezes.
     pub schedule: Schedule,
 }

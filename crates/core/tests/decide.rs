@@ -86,6 +86,7 @@ fn every_case_is_decided_as_it_says() {
             Outcome::UpToDate => "up to date".to_owned(),
             Outcome::Update(tag) => format!("update {tag}"),
             Outcome::Hold(hold) => hold.to_string(),
+            Outcome::Wait(wait) => wait.to_string(),
         };
         let expected = case.expect.as_deref().unwrap();
         match &decision.outcome {

@@ -5,6 +5,7 @@
 
 mod act;
 pub(crate) mod after;
+mod ages;
 pub(crate) mod cluster;
 pub(crate) mod edit;
 mod explain;
@@ -22,7 +23,7 @@ use crate::{
     report::{Failure, GroupReport},
 };
 
-pub(crate) use cluster::Beside;
+pub(crate) use cluster::{Beside, Kept};
 pub(crate) use explain::{Explanation, explain};
 pub(crate) use turn::turn;
 
@@ -58,7 +59,7 @@ pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
     loop {
         // Decide (values only, but for the branch's history and the digests, which are read where something changes).
         let mut files = observed.snapshot.as_ref().map(place::Files::new);
-        let mut jobs = plan::decide_all(group, &mut tags, &observed, &mut files).await;
+        let mut jobs = plan::decide_all(group, mode, &mut tags, &observed, &mut files).await;
         if let Mode::Serve(beside) = mode {
             beside.drop_outdated(&mut jobs);
         }

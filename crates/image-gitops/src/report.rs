@@ -8,7 +8,7 @@ mod failure;
 
 use std::time::Duration;
 
-use image_gitops_core::{decide::Outcome, image::Tag, reason::Reason};
+use image_gitops_core::{age::Seen, decide::Outcome, image::Tag, reason::Reason};
 use image_gitops_git::{Pushed, RepoPath};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -96,6 +96,9 @@ pub(crate) struct JobReport {
     /// When what waits is to be looked at again.
     #[serde(skip)]
     pub(crate) wake: Option<Timestamp>,
+    /// The tags whose age is watched, where that is known.
+    #[serde(skip)]
+    pub(crate) seen: Option<Vec<Seen>>,
     /// What the branch says now, where the mode asks for it.
     #[serde(skip)]
     pub(crate) says: Option<Says>,
@@ -228,6 +231,7 @@ impl JobReport {
             notes: Vec::new(),
             retry_after: None,
             wake: None,
+            seen: None,
             says: None,
         };
         let decision = match &planned.decision {
@@ -240,6 +244,8 @@ impl JobReport {
         report.current = decision.current.iter().flatten().map(Tag::to_string).collect();
         report.tags = Some(TagCounts { total: decision.total, matched: decision.matched });
         report.notes = decision.notes.iter().map(ToString::to_string).collect();
+        report.wake = decision.wake;
+        report.seen = Some(planned.ages.seen.clone());
         match (&decision.outcome, pushed) {
             (Outcome::UpToDate, _) => {}
             (Outcome::Hold(hold), _) => {
@@ -252,7 +258,6 @@ impl JobReport {
                 report.reason = Reason::Waiting;
                 report.message = Some(wait.to_string());
                 report.tag = Some(wait.tag().to_string());
-                report.wake = wait.until();
             }
             (Outcome::Update(tag), pushed) => {
                 report.status = if pushed.is_some() { Status::Updated } else { Status::Planned };

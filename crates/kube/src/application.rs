@@ -174,7 +174,7 @@ impl Applications {
         let mut fields = serde_json::to_value(status).unwrap_or_default();
         // What is no longer said must go: a merge patch keeps what it does not name.
         if let Some(fields) = fields.as_object_mut() {
-            for key in ["digest", "commit", "lastHandledSync"] {
+            for key in ["digest", "commit", "lastHandledSync", "waiting"] {
                 fields.entry(key).or_insert(Value::Null);
             }
         }

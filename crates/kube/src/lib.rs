@@ -31,7 +31,7 @@ pub use owner::Owner;
 pub use resource::{Invalid, Stored};
 pub use run::{RunState, run_state};
 pub use secret::{Fetched, Secrets};
-pub use status::{Condition, HistoryEntry, News, Status, TagCounts};
+pub use status::{Condition, HistoryEntry, News, Status, TagCounts, Waiting};
 pub use watch::{Change, Scope, Touched, applications, resources};
 
 /// The group of the resource.

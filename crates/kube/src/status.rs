@@ -51,6 +51,9 @@ pub struct Status {
     /// The last images that Git held, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
+    /// The tags that `updates.minAge` watches, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// The annotations that asked to look now, when it was last looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_sync: Option<String>,
@@ -78,6 +81,18 @@ pub struct HistoryEntry {
     pub commit: Option<String>,
     /// When it was first seen in Git.
     pub time: String,
+}
+
+/// A tag that waits for its age.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub struct Waiting {
+    /// The tag.
+    pub tag: String,
+    /// Since when it is known.
+    pub since: String,
+    /// What it named then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// One condition, as in Kubernetes' `meta/v1`.
@@ -123,6 +138,8 @@ pub struct News {
     pub credentials: Option<String>,
     /// The annotations that asked to look now.
     pub sync: String,
+    /// The tags whose age is watched, where that is known.
+    pub waiting: Option<Vec<Waiting>>,
 }
 
 impl Status {
@@ -135,6 +152,7 @@ impl Status {
         next.policy = news.policy.clone().or(next.policy);
         next.credentials = news.credentials.clone().or(next.credentials);
         next.tags = news.tags.or(next.tags);
+        next.waiting = news.waiting.clone().unwrap_or(next.waiting);
         next.last_handled_sync = Some(news.sync.clone()).filter(|sync| !sync.is_empty());
         if news.reason.is_ready() && news.reason != Reason::Suspended {
             next.last_scan = Some(now.clone());
@@ -219,6 +237,7 @@ mod tests {
             policy: None,
             credentials: None,
             sync: String::new(),
+            waiting: None,
         }
     }
 

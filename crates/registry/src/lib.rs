@@ -2,16 +2,17 @@
 //!
 //! A [`Registry`] is one host seen with one [`Access`]. [`Registry::tags`] returns the **whole** list of a repository's
 //! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now. Every call is bounded in
-//! time, requests and bytes by [`Limits`].
+//! time, requests and bytes by [`Limits`]; [`Registry::created`] returns when an image says that it was made.
 //!
 //! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
-//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `refusal` says
+//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names, `created` an image's configuration; `refusal` says
 //! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
 //! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
 //!
 //! [OCI distribution API]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 mod auth;
+mod created;
 mod digest;
 mod error;
 #[cfg(feature = "fuzz")]
@@ -112,5 +113,18 @@ impl Registry {
     /// [`RegistryError::NotFound`] when there is no such tag; else as [`Registry::tags`].
     pub async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, RegistryError> {
         digest::read(&self.0, repository, tag).await
+    }
+
+    /// When the image of this digest says that it was made, in its own words (RFC 3339); of an index, its first platform's.
+    /// `None` where it does not say. Whoever pushed it chose these words.
+    ///
+    /// # Errors
+    /// As [`Registry::digest`].
+    pub async fn created(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<String>, RegistryError> {
+        created::read(&self.0, repository, digest).await
     }
 }

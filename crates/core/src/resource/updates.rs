@@ -1,11 +1,16 @@
 //! `spec.updates`, checked.
 
+use std::time::Duration;
+
 use jiff::{
     civil::{DateTime, Time, Weekday},
     tz::{TimeZone, TimeZoneDatabase},
 };
 
-use super::{SpecError, SpecReason, Updates, fields::at};
+use super::{
+    LONGEST_INTERVAL, SpecError, SpecReason, Updates,
+    fields::{at, parse_duration},
+};
 use crate::{
     schedule::{self, Freeze, Schedule, Window},
     spec::{Day, FreezeSpec, UpdatesSpec, WindowSpec},
@@ -24,7 +29,17 @@ pub(super) fn updates(spec: UpdatesSpec) -> Result<Updates, SpecError> {
     let freezes = spec.freeze.into_iter().map(|spec| freeze(spec).map_err(at("spec.updates.freeze")));
     let schedule =
         Schedule { windows: windows.collect::<Result<_, _>>()?, freezes: freezes.collect::<Result<_, _>>()? };
-    Ok(Updates { schedule })
+    let time = |field, text: Option<String>| text.map(|text| time(&text).map_err(at(field))).transpose();
+    Ok(Updates { min_age: time("spec.updates.minAge", spec.min_age)?, schedule })
+}
+
+/// A length of time, from a second to a year.
+fn time(text: &str) -> Result<Duration, SpecReason> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(SpecReason::NoTime(text.to_owned())),
+        time if time > LONGEST_INTERVAL => Err(SpecReason::IntervalTooLong(text.to_owned())),
+        time => Ok(time),
+    }
 }
 
 fn window(spec: WindowSpec) -> Result<Window, SpecReason> {

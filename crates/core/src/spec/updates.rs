@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdatesSpec {
+    /// How old a tag must be before it is written: `30m`, `1h`; it need not wait where this is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_age: Option<String>,
     /// The parts of the week in which updates are written; none: always.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowSpec>,

@@ -1,12 +1,25 @@
 //! What a pass in a cluster knows of its resources besides registry and Git.
 
-use image_gitops_core::resource::ResourceId;
+use std::collections::BTreeMap;
+
+use image_gitops_core::{age::Seen, resource::ResourceId};
 
 use super::plan::Planned;
 use crate::report::Failure;
 
+/// What was kept of one resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// The tags above the floor, and since when.
+    pub(crate) seen: Vec<Seen>,
+    /// Whether it was looked at before.
+    pub(crate) was_looked_at: bool,
+}
+
 /// The resources of the cluster as they are while a pass is under way.
 pub(crate) struct Beside<'c> {
+    /// What their status keeps.
+    pub(crate) kept: BTreeMap<ResourceId, Kept>,
     /// Whether a resource is still the one that the pass works for.
     pub(crate) is_current: &'c (dyn Fn(&ResourceId) -> bool + Send + Sync),
 }

@@ -1,15 +1,14 @@
 //! Why each tag won or lost, with the same floors as a pass would use.
 
 use image_gitops_core::{
-    decide::{self, Outcome},
+    decide::{self, Decision, Note, Outcome},
     image::Tag,
-    wait,
     yaml::Site,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{observe, place::Files};
+use super::{observe, place::Files, plan::Planned};
 use crate::{
     job::Group,
     report::{Failure, chain},
@@ -75,13 +74,11 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     for (job, tags) in jobs.into_iter().zip(tags) {
         let resource = &job.resource;
         let mut failures = Vec::new();
-        let sites: Vec<Site> = match observed.places(job, files.as_mut()) {
-            Ok(places) => places.into_iter().map(|place| place.site).collect(),
-            Err(failure) => {
-                failures.push(failure);
-                Vec::new()
-            }
-        };
+        let places = observed.places(job, files.as_mut()).unwrap_or_else(|failure| {
+            failures.push(failure);
+            Vec::new()
+        });
+        let sites: Vec<Site> = places.iter().map(|place| place.site.clone()).collect();
         let standing = match decide::standing(resource, &sites) {
             Ok(standing) => standing,
             Err(refusal) => {
@@ -106,15 +103,20 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             true => "the file in Git",
             false => "our last commit, which a person changed",
         };
-        let mut decision = decide::decide(resource, &tags.tags, &sites, written.as_ref());
-        if let Ok(decision) = &mut decision {
-            wait::for_window(&resource.updates, decision, Timestamp::now());
+        let mut listed = Ok(tags.clone());
+        let mut planned = Planned::of(job, places, written.clone());
+        planned.decide(&listed);
+        let is_decided = planned.decision.is_ok();
+        planned.hold_back(&mut listed, Timestamp::now()).await;
+        let (mut held, mut waits) = (None, None);
+        match planned.decision {
+            Ok(Decision { outcome: Outcome::Hold(hold), .. }) => held = Some(hold.to_string()),
+            Ok(Decision { outcome: Outcome::Wait(wait), .. }) => waits = Some(wait.to_string()),
+            Ok(Decision { notes, .. }) => {
+                waits = notes.iter().find(|note| matches!(note, Note::Young { .. })).map(ToString::to_string);
+            }
+            Err(failure) => failures.extend(Some(failure).filter(|_| is_decided)),
         }
-        let (held, waits) = match decision.map(|decision| decision.outcome) {
-            Ok(Outcome::Hold(hold)) => (Some(hold.to_string()), None),
-            Ok(Outcome::Wait(wait)) => (None, Some(wait.to_string())),
-            _ => (None, None),
-        };
         let verdicts = resource.rules.explain(&tags.tags, &floors);
         explanations.push(Explanation {
             resource: resource.id.to_string(),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use image_gitops_core::{
     decide::{self, Decision, Outcome},
     image::{Digest, ImageRef, Tag},
-    wait,
     yaml::Site,
 };
 use image_gitops_git::RepoPath;
@@ -13,6 +12,8 @@ use image_gitops_registry::TagList;
 use jiff::Timestamp;
 
 use super::{
+    Kept, Mode,
+    ages::Known,
     observe::{self, Observed, Tags},
     place::{Files, Place, PlaceError},
 };
@@ -24,15 +25,22 @@ use crate::{
 /// A registry that lists this many tags which it cannot serve is broken; more requests do not help.
 const DEAD_TAGS: usize = 5;
 
+/// How often the registry is asked about one tag or another, for one resource: enough for [`DEAD_TAGS`], and for some that
+/// are pushed again meanwhile.
+const LOOKS: usize = 2 * DEAD_TAGS;
+
 /// What one resource comes to.
 pub(crate) struct Planned<'g> {
     pub(crate) job: &'g Job,
     pub(crate) places: Vec<Place>,
     /// What our last commit wrote, once the history was read.
     written: Option<ImageRef>,
+    pub(crate) ages: Known,
     pub(crate) decision: Result<Decision, Failure>,
     /// The digest of the tag that is to be written, once it was looked up.
     pub(crate) digest: Option<Digest>,
+    /// How many tags had nothing behind them.
+    dead: usize,
 }
 
 /// Decides for every job of the group.
@@ -40,13 +48,18 @@ pub(crate) struct Planned<'g> {
 /// A tag that the registry lists but cannot serve is taken out of `tags`, and the next one is chosen.
 pub(crate) async fn decide_all<'g>(
     group: &'g Group,
+    mode: Mode<'_>,
     tags: &mut Tags,
     observed: &Observed,
     files: &mut Option<Files<'_>>,
 ) -> Vec<Planned<'g>> {
     let mut jobs: Vec<Planned<'g>> = Vec::new();
     for (job, tags) in group.jobs.iter().zip(tags.iter()) {
-        jobs.push(Planned::new(job, tags, observed, files.as_mut()));
+        let kept = match mode {
+            Mode::Serve(beside) => beside.kept.get(&job.resource.id).cloned(),
+            Mode::Plan | Mode::Sync => None,
+        };
+        jobs.push(Planned::new(job, kept, tags, observed, files.as_mut()));
     }
     refuse_shared_places(&mut jobs);
     obey_history(group, tags, observed, &mut jobs).await;
@@ -57,15 +70,21 @@ pub(crate) async fn decide_all<'g>(
 }
 
 impl<'g> Planned<'g> {
+    /// A resource whose places and last image are known, on the command line.
+    pub(super) fn of(job: &'g Job, places: Vec<Place>, written: Option<ImageRef>) -> Self {
+        let (ages, decision) = (Known::new(None), Err(Failure::Suspended));
+        Self { job, places, written, ages, decision, digest: None, dead: 0 }
+    }
+
     /// Decides from the tags and the file alone.
     fn new(
         job: &'g Job,
+        kept: Option<Kept>,
         tags: &Result<TagList, Failure>,
         observed: &Observed,
         files: Option<&mut Files<'_>>,
     ) -> Self {
-        let mut planned =
-            Self { job, places: Vec::new(), written: None, decision: Err(Failure::Suspended), digest: None };
+        let mut planned = Self { ages: Known::new(kept), ..Self::of(job, Vec::new(), None) };
         match observed.places(job, files) {
             Ok(places) => {
                 planned.places = places;
@@ -76,12 +95,17 @@ impl<'g> Planned<'g> {
         planned
     }
 
-    fn decide(&mut self, tags: &Result<TagList, Failure>) {
+    pub(super) fn decide(&mut self, tags: &Result<TagList, Failure>) {
         self.decision = match tags {
-            Ok(tags) => decide::decide(&self.job.resource, &tags.tags, &self.sites(), self.written.as_ref())
-                .map_err(Failure::from),
+            Ok(tags) => self.decide_among(&tags.tags),
             Err(failure) => Err(failure.clone()),
         };
+    }
+
+    /// What is to be done, were these the only tags.
+    pub(super) fn decide_among(&self, tags: &[Tag]) -> Result<Decision, Failure> {
+        let decision = decide::decide(&self.job.resource, tags, &self.sites(), self.written.as_ref());
+        decision.map_err(Failure::from)
     }
 
     fn sites(&self) -> Vec<Site> {
@@ -96,40 +120,36 @@ impl<'g> Planned<'g> {
         }
     }
 
-    /// Has the decision wait for its time.
-    fn hold_back(&mut self, now: Timestamp) {
-        let updates = &self.job.resource.updates;
-        if let Ok(decision) = &mut self.decision {
-            wait::for_window(updates, decision, now);
-        }
-    }
-
     /// Looks up the digest of the chosen tag. A tag with nothing behind it is dropped and the next one is taken.
     async fn resolve(&mut self, tags: &mut Result<TagList, Failure>, now: Timestamp) {
-        let mut dead = None;
-        for _ in 0..DEAD_TAGS {
-            self.hold_back(now);
+        for _ in 0..LOOKS {
+            self.hold_back(tags, now).await;
             let Some(tag) = self.wants().cloned() else { return };
             match observe::digest(self.job, &tag).await {
-                Ok(Some(digest)) => {
+                Ok(Some(digest)) if self.ages.is_unchanged(&tag, &digest, now) => {
                     self.digest = Some(digest);
                     return;
                 }
-                Ok(None) => {
-                    let resource = &self.job.resource.id;
-                    tracing::warn!(%resource, %tag, "the registry lists a tag without a manifest; trying the next");
-                    if let Ok(list) = tags {
-                        list.tags.retain(|other| *other != tag);
-                    }
-                    self.decide(tags);
-                    dead = Some(tag);
-                }
+                // Pushed again, it is as young as that.
+                Ok(Some(_)) => self.decide(tags),
+                Ok(None) => self.drop_dead(&tag, tags),
                 Err(failure) => self.decision = Err(failure),
             }
         }
-        if let (Some(_), Some(tag)) = (self.wants(), dead) {
+    }
+
+    /// Passes over a tag that the registry lists but has nothing behind; after some of them over all.
+    pub(super) fn drop_dead(&mut self, tag: &Tag, tags: &mut Result<TagList, Failure>) {
+        let resource = &self.job.resource;
+        tracing::warn!(resource = %resource.id, %tag, "the registry lists a tag without a manifest; trying the next");
+        if let Ok(list) = tags {
+            list.tags.retain(|other| other != tag);
+        }
+        self.dead += 1;
+        self.decide(tags);
+        if self.dead == DEAD_TAGS && self.wants().is_some() {
             self.decision =
-                Err(Failure::DeadTags { image: self.job.resource.image.to_string(), tag: tag.to_string() });
+                Err(Failure::DeadTags { image: resource.image.to_string(), tag: tag.to_string() });
         }
     }
 }

@@ -83,7 +83,8 @@ impl Branch {
                 let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
                 known.is_some_and(|known| service.store.is_current(known))
             };
-            let beside = Beside { is_current: &is_current };
+            let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(&stored.status)));
+            let beside = Beside { kept: kept.collect(), is_current: &is_current };
             let report = pipeline::pass(group, Mode::Serve(&beside)).await;
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::scene::{NEW, OLD, Scene};
+use crate::scene::{IMAGE, NEW, NEWER, OLD, Scene};
 
 /// The time of day in UTC, `hours` from now.
 fn clock(hours: i64) -> String {
@@ -84,4 +84,45 @@ fn one_resource_that_waits_does_not_hold_up_another_of_its_branch() {
 fn an_unknown_time_zone_is_refused_with_the_one_that_was_meant() {
     let scene = scene("  updates: {windows: [{timeZone: Paris}]}\n");
     scene.run("sync").is(2, &["spec.updates.windows", "there is no time zone \"Paris\"", "Europe/Paris"]);
+}
+
+/// CI pushed an image so many minutes ago, and it says so.
+fn pushed(scene: &Scene, tag: &str, minutes: i64) {
+    let then = Timestamp::now() - SignedDuration::from_mins(minutes);
+    scene.registry.push_image_created(IMAGE, tag, &then.to_string());
+}
+
+#[test]
+fn a_tag_waits_until_it_is_old_enough_and_an_older_one_that_is_does_not() {
+    let scene = Scene::new();
+    scene.write("policy.yaml", &scene.policy("back", "  updates: {minAge: 1h}\n"));
+    pushed(&scene, NEWER, 30);
+    let before = scene.tip();
+    let waits = format!("{NEWER} waits until ");
+    scene.run("sync").is(0, &["waiting backoffice-dev/back", &waits, " UTC: it must be 1h old"]);
+    scene.run("explain").is(0, &[&format!("waits: {waits}")]);
+    assert_eq!(scene.tip(), before);
+    pushed(&scene, NEW, 90);
+    scene.run("explain").is(0, &[&format!("waits: {waits}")]);
+    scene.run("sync").is(0, &["updated", &format!("{OLD} -> {NEW}"), &format!("note: {waits}")]);
+    scene.one_line_since(&before);
+    pushed(&scene, NEWER, 61);
+    scene.run("sync").is(0, &["updated", &format!("{NEW} -> {NEWER}")]);
+}
+
+#[test]
+fn an_image_that_does_not_say_when_it_was_made_waits_on_the_command_line() {
+    let scene = scene("  updates: {minAge: 1s}\n");
+    let before = scene.tip();
+    scene.run("sync").is(0, &[&format!("{NEW} waits"), "its image does not say when it was made"]);
+    scene.registry.push_image_created(IMAGE, NEWER, "1970-01-01T00:00:00Z");
+    scene.run("sync").is(0, &[&format!("{NEWER} waits"), "its image does not say when it was made"]);
+    assert_eq!(scene.tip(), before);
+}
+
+#[test]
+fn without_an_age_no_image_is_asked_for_its() {
+    let scene = scene("");
+    scene.run("sync").is(0, &["updated"]);
+    assert!(!scene.front.requests().iter().any(|request| request.line.contains("/blobs/")));
 }

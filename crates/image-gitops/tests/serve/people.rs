@@ -44,6 +44,72 @@ fn what_waits_for_a_window_is_told_and_written_when_it_opens() {
 }
 
 #[test]
+fn in_a_cluster_a_tag_is_as_old_as_it_was_seen_and_not_as_it_says() {
+    let cluster = Cluster::new();
+    cluster.apply_application("");
+    cluster.apply_resource("  interval: 1h\n  updates: {minAge: 8s}\n");
+    let service = cluster.serve(&["--lease", ""]);
+    cluster.until_reason("UpToDate");
+    let before = cluster.scene.tip();
+    let pushed = Timestamp::now();
+    cluster.scene.registry.push_image_created(crate::scene::IMAGE, NEW, "2020-01-01T00:00:00Z");
+    cluster.annotate(&cluster.path("back"), "image-gitops.dev/sync", "1");
+    let status = cluster.until_reason("Waiting");
+    assert!(status["message"].as_str().unwrap().ends_with("it must be 8s old"), "{status}");
+    let waiting = status["waiting"][0].clone();
+    assert_eq!(waiting["tag"], NEW);
+    let since: Timestamp = waiting["since"].as_str().unwrap().parse().unwrap();
+    assert!(since.as_second() >= pushed.as_second(), "{waiting}");
+    // The status remembers it, not the process.
+    service.kill();
+    let _again = cluster.serve(&["--lease", ""]);
+    cluster.until_image(NEW);
+    assert!(Timestamp::now().as_second() >= since.as_second() + 8, "written too early");
+    cluster.scene.one_line_since(&before);
+    let back = cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["tag"] == NEW);
+    assert_eq!(back["status"]["waiting"][0]["since"], waiting["since"], "the age began anew");
+    // What was written is not watched any more.
+    cluster.annotate(&cluster.path("back"), "image-gitops.dev/sync", "2");
+    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["waiting"].is_null());
+}
+
+#[test]
+fn a_tag_that_is_pushed_again_while_it_waits_is_as_young_as_that() {
+    let cluster = Cluster::new();
+    cluster.apply_application("");
+    cluster.apply_resource("  interval: 1h\n  updates: {minAge: 8s}\n");
+    let _service = cluster.serve(&[]);
+    cluster.until_reason("UpToDate");
+    cluster.scene.tag(NEW);
+    cluster.annotate(&cluster.path("back"), "image-gitops.dev/sync", "1");
+    let first = cluster.until_reason("Waiting")["waiting"][0].clone();
+    let digest = cluster.scene.registry.push_index(crate::scene::IMAGE, NEW);
+    let anew = |back: &serde_json::Value| back["status"]["waiting"][0]["digest"] == digest;
+    let second = cluster.plane.wait_until(&cluster.path("back"), anew)["status"]["waiting"][0].clone();
+    let since =
+        |waiting: &serde_json::Value| waiting["since"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert!(since(&second) >= since(&first) + SignedDuration::from_secs(8), "{first} {second}");
+    assert_eq!(cluster.image(), cluster.scene.image(OLD));
+    cluster.until_image(NEW);
+    let status = cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["tag"] == NEW);
+    assert_eq!(status["status"]["digest"], digest);
+}
+
+#[test]
+fn on_adoption_an_image_that_is_old_enough_is_written_at_once() {
+    let cluster = Cluster::new();
+    cluster.apply_application("");
+    let hours = |hours: i64| (Timestamp::now() - SignedDuration::from_hours(hours)).to_string();
+    cluster.scene.registry.push_image_created(crate::scene::IMAGE, NEW, &hours(3));
+    cluster.scene.registry.push_image_created(crate::scene::IMAGE, NEWER, &hours(1));
+    cluster.apply_resource("  interval: 1h\n  updates: {minAge: 2h}\n");
+    let _service = cluster.serve(&[]);
+    cluster.until_image(NEW);
+    let status = cluster.until_reason("Updated");
+    assert!(status["message"].as_str().unwrap().contains(&format!("{NEWER} waits until")), "{status}");
+}
+
+#[test]
 fn a_revert_of_a_revert_is_what_stands_in_git() {
     let cluster = Cluster::new();
     cluster.apply_application("");

@@ -24,6 +24,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "{application: backoffice-dev}",
         "names application and component",
     ),
+    ("deploy: auto", "updates: {minAge: soon}", "spec.updates.minAge is a length of time such as 30m"),
+    ("deploy: auto", "updates: {minAge: 0s}", "spec.updates.minAge is a length of time such as 30m"),
     ("deploy: auto", "updates: {windows: [{from: '8:00'}]}", "times of day such as 08:00"),
     ("deploy: auto", "updates: {windows: [{from: '24:00'}]}", "times of day such as 08:00"),
     ("deploy: auto", "updates: {windows: [{days: [Monday]}]}", "supported values: \"mon\""),

@@ -4,6 +4,7 @@
 
 mod authentication;
 mod bounds;
+mod created;
 mod digests;
 mod listing;
 mod oci_client;
