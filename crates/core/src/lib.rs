@@ -12,6 +12,8 @@ pub mod credential;
 pub mod decide;
 pub mod docker_config;
 pub mod explain;
+pub mod harm;
+pub mod health;
 pub mod image;
 pub mod message;
 pub mod policy;

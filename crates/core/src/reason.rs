@@ -40,6 +40,8 @@ reasons! {
     Waiting,
     /// `spec.suspend` is true.
     Suspended,
+    /// Our update made the component unhealthy: nothing newer is written.
+    Unhealthy,
     /// Nothing is known yet.
     Progressing,
     /// The registry does not answer, or not in time.

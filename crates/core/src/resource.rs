@@ -11,7 +11,7 @@ use crate::{
     policy::PolicyError,
     schedule::Schedule,
     select::Rules,
-    spec::{self, Deploy, ImageGitOps, Person},
+    spec::{self, Deploy, ImageGitOps, OnUnhealthy, Person},
     tags::{FilterError, TagFilter},
     yaml::{FieldPathError, Locator},
 };
@@ -28,6 +28,8 @@ pub const LEAST_INTERVAL: Duration = Duration::from_secs(10);
 pub const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The time between two reads of a registry where the resource names none.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(120);
+/// How long a component may take to become healthy after an update, where the resource does not say.
+pub const DEFAULT_HEALTH_TIMEOUT: Duration = Duration::from_secs(300);
 /// The field below a component where the resource names none.
 pub const DEFAULT_FIELD: &str = "properties.image";
 
@@ -170,6 +172,10 @@ pub struct Updates {
     pub min_age: Option<Duration>,
     /// The windows of the week and the freezes.
     pub schedule: Schedule,
+    /// What follows where a component becomes unhealthy by an update.
+    pub on_unhealthy: OnUnhealthy,
+    /// How long a component may take to become healthy after an update.
+    pub health_timeout: Duration,
 }
 
 /// How to reach the registry; Secrets by name, in the resource's namespace.
@@ -204,6 +210,16 @@ pub struct GitTarget {
     pub subject: SubjectTemplate,
     /// Whether the commit carries `skip-checks: true`.
     pub skip_checks: bool,
+}
+
+impl Resource {
+    /// Whether an Application in the cluster is looked at, to see whether an update did harm.
+    pub fn watches_health(&self) -> bool {
+        let has_application = matches!(self.target, Locator::Field { .. });
+        has_application
+            && self.deploy != Deploy::GitOnly
+            && self.updates.on_unhealthy != OnUnhealthy::Continue
+    }
 }
 
 impl TryFrom<ImageGitOps> for Resource {

@@ -9,7 +9,7 @@ mod updates;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use updates::{Day, FreezeSpec, UpdatesSpec, WindowSpec};
+pub use updates::{Day, FreezeSpec, OnUnhealthy, UpdatesSpec, WindowSpec};
 
 /// `apiVersion` of the resource.
 pub const API_VERSION: &str = "image-gitops.dev/v1alpha1";

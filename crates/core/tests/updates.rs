@@ -208,6 +208,7 @@ fn tags_wait_until_they_are_old_enough() {
                 Outcome::UpToDate => "up to date".to_owned(),
                 Outcome::Update(tag) => tag.to_string(),
                 Outcome::Hold(hold) => hold.to_string(),
+                Outcome::Revert(revert) => format!("{revert:?}"),
                 Outcome::Wait(wait) => wait.to_string(),
             };
             match decision.outcome {

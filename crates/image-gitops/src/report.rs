@@ -8,7 +8,13 @@ mod failure;
 
 use std::time::Duration;
 
-use image_gitops_core::{age::Seen, decide::Outcome, image::Tag, reason::Reason};
+use image_gitops_core::{
+    age::Seen,
+    decide::{Hold, Outcome},
+    harm::Revert,
+    image::Tag,
+    reason::Reason,
+};
 use image_gitops_git::{Pushed, RepoPath};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -252,6 +258,9 @@ impl JobReport {
                 report.status = Status::Held;
                 report.reason = Reason::Held;
                 report.message = Some(hold.to_string());
+                if matches!(hold, Hold::Unhealthy(_)) {
+                    report.reason = Reason::Unhealthy;
+                }
             }
             (Outcome::Wait(wait), _) => {
                 report.status = Status::Waiting;
@@ -259,7 +268,7 @@ impl JobReport {
                 report.message = Some(wait.to_string());
                 report.tag = Some(wait.tag().to_string());
             }
-            (Outcome::Update(tag), pushed) => {
+            (Outcome::Update(tag) | Outcome::Revert(Revert { to: tag, .. }), pushed) => {
                 report.status = if pushed.is_some() { Status::Updated } else { Status::Planned };
                 report.reason = Reason::Updated;
                 report.tag = Some(tag.to_string());

@@ -8,6 +8,7 @@
 mod backoff;
 mod branches;
 mod deploy;
+mod health;
 mod http;
 mod metrics;
 mod own;

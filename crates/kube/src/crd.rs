@@ -83,6 +83,13 @@ const RULES: &[(&str, &str, &str)] = &[
         "spec.updates.minAge is a length of time such as 30m or 1h, to a year",
     ),
     (
+        "/properties/spec/properties/updates",
+        "!has(self.healthTimeout) || (self.healthTimeout.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && \
+         self.healthTimeout != '' && duration(self.healthTimeout) > duration('0s') && \
+         duration(self.healthTimeout) <= duration('8760h'))",
+        "spec.updates.healthTimeout is a length of time such as 5m, to a year",
+    ),
+    (
         "/properties/spec/properties/updates/properties/windows/items",
         "(!has(self.from) || self.from.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')) && \
          (!has(self.to) || self.to.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'))",
@@ -191,6 +198,7 @@ fn bound(schema: &mut Value) {
         ("policy/properties/sort", "maxLength", 32),
         ("policy/properties/order", "maxLength", 32),
         ("updates/properties/minAge", "maxLength", 32),
+        ("updates/properties/healthTimeout", "maxLength", 32),
         ("updates/properties/windows", "maxItems", MOST_WINDOWS),
         ("updates/properties/windows/items/properties/days", "maxItems", 7),
         ("updates/properties/windows/items/properties/from", "maxLength", 32),

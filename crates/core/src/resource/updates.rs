@@ -8,7 +8,7 @@ use jiff::{
 };
 
 use super::{
-    LONGEST_INTERVAL, SpecError, SpecReason, Updates,
+    DEFAULT_HEALTH_TIMEOUT, LONGEST_INTERVAL, SpecError, SpecReason, Updates,
     fields::{at, parse_duration},
 };
 use crate::{
@@ -30,7 +30,13 @@ pub(super) fn updates(spec: UpdatesSpec) -> Result<Updates, SpecError> {
     let schedule =
         Schedule { windows: windows.collect::<Result<_, _>>()?, freezes: freezes.collect::<Result<_, _>>()? };
     let time = |field, text: Option<String>| text.map(|text| time(&text).map_err(at(field))).transpose();
-    Ok(Updates { min_age: time("spec.updates.minAge", spec.min_age)?, schedule })
+    Ok(Updates {
+        min_age: time("spec.updates.minAge", spec.min_age)?,
+        schedule,
+        on_unhealthy: spec.on_unhealthy,
+        health_timeout: time("spec.updates.healthTimeout", spec.health_timeout)?
+            .unwrap_or(DEFAULT_HEALTH_TIMEOUT),
+    })
 }
 
 /// A length of time, from a second to a year.

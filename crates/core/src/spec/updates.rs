@@ -16,6 +16,25 @@ pub struct UpdatesSpec {
     /// When no update is written, whatever the windows say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freeze: Vec<FreezeSpec>,
+    /// What follows where a component becomes unhealthy by an update.
+    #[serde(default)]
+    pub on_unhealthy: OnUnhealthy,
+    /// How long a component may take to become healthy after an update, as `5m`, which is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_timeout: Option<String>,
+}
+
+/// What follows where a component becomes unhealthy by an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnUnhealthy {
+    /// No further update until it is healthy, or a person changes the image.
+    #[default]
+    Hold,
+    /// A commit that goes back to the image before; then as after a person's revert.
+    Revert,
+    /// Nothing: further updates are written.
+    Continue,
 }
 
 impl UpdatesSpec {

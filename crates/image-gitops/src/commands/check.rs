@@ -147,6 +147,8 @@ fn decided(job: &Job, list: &TagList, places: Vec<Place>) -> Result<String, Fail
     Ok(match decision.outcome {
         Outcome::UpToDate => format!("{matched} tags allowed ({policy}), none newer than the file's"),
         Outcome::Update(tag) => format!("{matched} tags allowed ({policy}), the newest {tag}"),
+        // Only what a cluster knows leads to that.
+        Outcome::Revert(revert) => format!("{matched} tags allowed ({policy}); back to {}", revert.to),
         Outcome::Hold(hold) => hold.to_string(),
         Outcome::Wait(wait) => format!("{matched} tags allowed ({policy}); {wait}"),
     })

@@ -45,8 +45,9 @@ impl Known {
 }
 
 impl Planned<'_> {
-    /// Has the decision wait for its time: the tag's age, and a window. What must be known of tags is looked up.
+    /// Has the decision mind the component's health and wait for its time: the tag's age, and a window. What must be known of tags is looked up.
     pub(super) async fn hold_back(&mut self, tags: &mut Result<TagList, Failure>, now: Timestamp) {
+        self.mind_health();
         let updates = &self.job.resource.updates;
         let Some(least) = updates.min_age else {
             self.ages.seen.clear();
@@ -93,7 +94,7 @@ impl Planned<'_> {
                 list.tags.contains(&seen.tag)
                     && matches!(alone(), Ok(Decision { outcome: Outcome::Update(_), .. }))
             }),
-            Outcome::Hold(_) | Outcome::Wait(_) => {}
+            Outcome::Hold(_) | Outcome::Revert(_) | Outcome::Wait(_) => {}
         }
         self.ages.seen = seen;
     }

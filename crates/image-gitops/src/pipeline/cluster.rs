@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use image_gitops_core::{age::Seen, resource::ResourceId};
+use image_gitops_core::{age::Seen, health::Rollout, resource::ResourceId};
 
 use super::plan::Planned;
 use crate::report::Failure;
@@ -12,6 +12,8 @@ use crate::report::Failure;
 pub(crate) struct Kept {
     /// The tags above the floor, and since when.
     pub(crate) seen: Vec<Seen>,
+    /// How the component is with the image in the cluster, where that is looked at.
+    pub(crate) rollout: Option<Rollout>,
     /// Whether it was looked at before.
     pub(crate) was_looked_at: bool,
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use image_gitops_core::{
-    image::{Digest, ImageRef, Tag},
-    message,
+    image::{Digest, Tag},
+    message::{self, LastWritten},
 };
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
 use image_gitops_registry::{RegistryError, TagList};
@@ -111,7 +111,7 @@ pub(crate) async fn history(group: &Group, snapshot: &Snapshot, jobs: &[&Job]) -
 }
 
 /// What our last commit wrote for a job.
-pub(crate) fn last_written(history: &History, job: &Job) -> Option<ImageRef> {
+pub(crate) fn last_written(history: &History, job: &Job) -> Option<LastWritten> {
     message::last_written(history.messages(), &job.resource.id, job.path.as_str())
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use image_gitops_core::{
-    decide::{self, Decision, Outcome},
-    image::{Digest, ImageRef, Tag},
+    decide::{self, Decision, Note, Outcome},
+    harm::{self, Revert},
+    health::{Phase, Rollout},
+    image::{Digest, Tag},
+    message::LastWritten,
     yaml::Site,
 };
 use image_gitops_git::RepoPath;
@@ -34,7 +37,8 @@ pub(crate) struct Planned<'g> {
     pub(crate) job: &'g Job,
     pub(crate) places: Vec<Place>,
     /// What our last commit wrote, once the history was read.
-    written: Option<ImageRef>,
+    written: Option<LastWritten>,
+    rollout: Option<Rollout>,
     pub(crate) ages: Known,
     pub(crate) decision: Result<Decision, Failure>,
     /// The digest of the tag that is to be written, once it was looked up.
@@ -71,9 +75,9 @@ pub(crate) async fn decide_all<'g>(
 
 impl<'g> Planned<'g> {
     /// A resource whose places and last image are known, on the command line.
-    pub(super) fn of(job: &'g Job, places: Vec<Place>, written: Option<ImageRef>) -> Self {
+    pub(super) fn of(job: &'g Job, places: Vec<Place>, written: Option<LastWritten>) -> Self {
         let (ages, decision) = (Known::new(None), Err(Failure::Suspended));
-        Self { job, places, written, ages, decision, digest: None, dead: 0 }
+        Self { job, places, written, rollout: None, ages, decision, digest: None, dead: 0 }
     }
 
     /// Decides from the tags and the file alone.
@@ -84,7 +88,8 @@ impl<'g> Planned<'g> {
         observed: &Observed,
         files: Option<&mut Files<'_>>,
     ) -> Self {
-        let mut planned = Self { ages: Known::new(kept), ..Self::of(job, Vec::new(), None) };
+        let rollout = kept.as_ref().and_then(|kept| kept.rollout.clone());
+        let mut planned = Self { rollout, ages: Known::new(kept), ..Self::of(job, Vec::new(), None) };
         match observed.places(job, files) {
             Ok(places) => {
                 planned.places = places;
@@ -116,7 +121,29 @@ impl<'g> Planned<'g> {
     pub(crate) fn wants(&self) -> Option<&Tag> {
         match &self.decision {
             Ok(Decision { outcome: Outcome::Update(tag), .. }) => Some(tag),
+            Ok(Decision { outcome: Outcome::Revert(revert), .. }) => Some(&revert.to),
             _ => None,
+        }
+    }
+
+    /// From what we go back, and why.
+    pub(super) fn undoes(&self) -> Option<&Revert> {
+        match &self.decision {
+            Ok(Decision { outcome: Outcome::Revert(revert), .. }) => Some(revert),
+            _ => None,
+        }
+    }
+
+    /// Whether our last commit must be known: something would be written, or taken back.
+    fn needs_history(&self) -> bool {
+        self.wants().is_some() || self.rollout.as_ref().is_some_and(|rollout| rollout.phase == Phase::Failed)
+    }
+
+    /// Has the decision mind how the component is with what we wrote.
+    pub(super) fn mind_health(&mut self) {
+        if let (Some(rollout), Ok(decision)) = (&self.rollout, &self.decision) {
+            let decision = decision.clone();
+            self.decision = Ok(harm::answer(&self.job.resource, rollout, decision, self.written.as_ref()));
         }
     }
 
@@ -132,9 +159,20 @@ impl<'g> Planned<'g> {
                 }
                 // Pushed again, it is as young as that.
                 Ok(Some(_)) => self.decide(tags),
-                Ok(None) => self.drop_dead(&tag, tags),
+                Ok(None) => match self.undoes().cloned() {
+                    Some(revert) => return self.hold_instead(revert),
+                    None => self.drop_dead(&tag, tags),
+                },
                 Err(failure) => self.decision = Err(failure),
             }
+        }
+    }
+
+    /// Holds where the image to go back to is gone.
+    fn hold_instead(&mut self, revert: Revert) {
+        if let Ok(decision) = &mut self.decision {
+            decision.notes.retain(|note| !matches!(note, Note::WentBack { .. }));
+            decision.outcome = harm::cannot_revert(revert);
         }
     }
 
@@ -184,10 +222,10 @@ fn refuse_shared_places(jobs: &mut [Planned<'_>]) {
 
 /// Decides again, knowing what we wrote last, where something would be written.
 async fn obey_history(group: &Group, tags: &Tags, observed: &Observed, jobs: &mut [Planned<'_>]) {
-    let wanting: Vec<&Job> = jobs.iter().filter(|p| p.wants().is_some()).map(|p| p.job).collect();
+    let wanting: Vec<&Job> = jobs.iter().filter(|p| p.needs_history()).map(|p| p.job).collect();
     let Some(snapshot) = observed.snapshot.as_ref().filter(|_| !wanting.is_empty()) else { return };
     let history = observe::history(group, snapshot, &wanting).await;
-    for (planned, tags) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.wants().is_some()) {
+    for (planned, tags) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.needs_history()) {
         match &history {
             Ok(history) => {
                 planned.written = observe::last_written(history, planned.job);

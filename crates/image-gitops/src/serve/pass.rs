@@ -6,11 +6,11 @@ use image_gitops_core::{
     reason::{Reason, Retry},
     resource::{DEFAULT_INTERVAL, Resource, ResourceId},
 };
-use image_gitops_kube::Stored;
+use image_gitops_kube::{Follow, Followed, Stored};
 use jiff::Timestamp;
 
 use super::{
-    Service, backoff, deploy, own,
+    Service, backoff, deploy, health, own,
     secrets::{Read, Trouble},
     store::Outcome,
     tell,
@@ -83,7 +83,7 @@ impl Branch {
                 let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
                 known.is_some_and(|known| service.store.is_current(known))
             };
-            let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(&stored.status)));
+            let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(stored)));
             let beside = Beside { kept: kept.collect(), is_current: &is_current };
             let report = pipeline::pass(group, Mode::Serve(&beside)).await;
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
@@ -178,12 +178,14 @@ async fn land(
     if reason == Reason::DeployFailed {
         due.add(reason, resource.interval, None);
     }
+    let rollout = health::after(service, stored, resource, outcome, &deployed, due);
     let told = tell::Told {
         reason,
         message: tell::message(outcome, commit, &deployed),
         commit: commit.map(str::to_owned).or_else(|| tell::unsaid(stored, outcome)),
         credentials: tell::credentials(resource, group, job),
-        patched: matches!(deployed, Some(Ok(image_gitops_kube::Followed::Patched { .. }))),
+        patched: matches!(deployed, Some(Ok(Follow { followed: Followed::Patched { .. }, .. }))),
+        rollout,
     };
     service.metrics.outcome(reason);
     service.store.set_outcome(
@@ -195,7 +197,7 @@ async fn land(
             says: outcome.says.clone(),
             digest: outcome.digest.clone(),
             commit: told.commit.clone().or_else(|| tell::said(stored, outcome)),
-            followed: deployed.and_then(Result::ok),
+            followed: deployed.and_then(Result::ok).map(|follow| follow.followed),
         },
     );
     tell::outcome(service, stored, outcome, told).await;
@@ -215,7 +217,7 @@ fn held(service: &Service, resource: &Resource) -> Option<Trouble> {
 
 /// When the branch is to be looked at again.
 #[derive(Default)]
-struct Due {
+pub(super) struct Due {
     waits: Vec<(Reason, Duration, Option<Duration>)>,
     /// The first moment at which something that waits may go on.
     wake: Option<Timestamp>,
@@ -228,7 +230,7 @@ impl Due {
         self.waits.push((reason, interval, asked));
     }
 
-    fn wake(&mut self, at: Option<Timestamp>) {
+    pub(super) fn wake(&mut self, at: Option<Timestamp>) {
         self.wake = self.wake.into_iter().chain(at).min();
     }
 

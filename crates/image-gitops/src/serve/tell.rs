@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use image_gitops_core::{
     age::Seen,
+    health::Rollout,
     image::{Digest, Tag},
     reason::Reason,
     resource::{Resource, ResourceId},
 };
-use image_gitops_kube::{EventKind, KubeError, News, Status, Stored, TagCounts, Waiting};
+use image_gitops_kube::{EventKind, KubeError, News, RolloutStatus, Stored, TagCounts, Waiting};
 use jiff::Timestamp;
 
 use super::{
@@ -33,10 +34,14 @@ pub(super) struct Told {
     pub(super) credentials: String,
     /// Whether the Application was changed by us just now.
     pub(super) patched: bool,
+    /// How the component is; `None` where that is not known now, `Some(None)` where it is not looked at.
+    pub(super) rollout: Option<Option<Rollout>>,
 }
 
 /// What a status keeps for the next pass. What cannot be read there was not written by us, and is seen anew.
-pub(super) fn kept(status: &Status) -> Kept {
+pub(super) fn kept(stored: &Stored) -> Kept {
+    let status = &stored.status;
+    let watches = stored.resource.as_ref().is_ok_and(Resource::watches_health);
     let read = |waiting: &Waiting| {
         Some(Seen {
             tag: Tag::new(waiting.tag.as_str()).ok()?,
@@ -46,6 +51,7 @@ pub(super) fn kept(status: &Status) -> Kept {
     };
     Kept {
         seen: status.waiting.iter().filter_map(read).collect(),
+        rollout: status.rollout.as_ref().filter(|_| watches).and_then(RolloutStatus::read),
         was_looked_at: status.tags.is_some() || status.last_scan.is_some(),
     }
 }
@@ -73,6 +79,7 @@ pub(super) async fn trouble(service: &Service, stored: &Stored, reason: Reason, 
         credentials: None,
         sync: stored.sync.clone(),
         waiting: None,
+        rollout: None,
     };
     service.metrics.outcome(reason);
     say(service, stored, news, false).await;
@@ -93,6 +100,7 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         credentials: Some(told.credentials),
         sync: stored.sync.clone(),
         waiting: report.seen.as_deref().map(waiting),
+        rollout: told.rollout.map(|rollout| rollout.as_ref().map(RolloutStatus::new)),
     };
     say(service, stored, news, told.patched).await;
 }

@@ -14,6 +14,7 @@ mod base;
 
 mod hangs;
 mod heals;
+mod health;
 mod people;
 mod resource;
 mod scene;

@@ -25,6 +25,13 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "names application and component",
     ),
     ("deploy: auto", "updates: {minAge: soon}", "spec.updates.minAge is a length of time such as 30m"),
+    ("deploy: auto", "updates: {healthTimeout: 5}", "spec.updates.healthTimeout"),
+    (
+        "deploy: auto",
+        "updates: {healthTimeout: 1d}",
+        "spec.updates.healthTimeout is a length of time such as 5m",
+    ),
+    ("deploy: auto", "updates: {onUnhealthy: panic}", "supported values: \"hold\", \"revert\", \"continue\""),
     ("deploy: auto", "updates: {minAge: 0s}", "spec.updates.minAge is a length of time such as 30m"),
     ("deploy: auto", "updates: {windows: [{from: '8:00'}]}", "times of day such as 08:00"),
     ("deploy: auto", "updates: {windows: [{from: '24:00'}]}", "times of day such as 08:00"),
