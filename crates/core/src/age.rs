@@ -43,38 +43,30 @@ pub struct Ages<'s> {
     pub now: Timestamp,
 }
 
-/// What follows from the ages.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Weighed {
-    /// This is to be done.
-    Decided(Decision),
-    /// This tag was not seen before: [note](note) it, and weigh again.
-    New(Tag),
-}
-
 /// What an image says of when it was made, where that can be true at `now`.
 pub fn believable(created: Option<&str>, now: Timestamp) -> Option<Timestamp> {
     let created: Timestamp = created?.trim().parse().ok()?;
     (FIRST_IMAGE <= created && created <= now).then_some(created)
 }
 
-/// Weighs a decision. `newest` is what [`decide`](crate::decide::decide) would write, were these the only tags.
+/// Weighs a decision: the newest tag is written when it is old enough, until then the newest of those that are. `newest` is
+/// what [`decide`](crate::decide::decide) would write, were these the only tags.
 ///
-/// The newest tag is written when it is old enough; until then the newest of those that are.
+/// Gives a tag that was not seen before, where there is one that matters: [note] it, and weigh again.
 pub fn weigh(
-    decision: Decision,
+    decision: &mut Decision,
     tags: &[Tag],
     ages: Ages<'_>,
     newest: impl Fn(&[Tag]) -> Option<Tag>,
-) -> Weighed {
-    let Outcome::Update(best) = &decision.outcome else { return Weighed::Decided(decision) };
+) -> Option<Tag> {
+    let Outcome::Update(best) = &decision.outcome else { return None };
     // What stands in another place of the file already was old enough for that.
     if decision.current.iter().flatten().any(|tag| tag == best) {
-        return Weighed::Decided(decision);
+        return None;
     }
-    let Some(first) = ages.find(best) else { return Weighed::New(best.clone()) };
+    let Some(first) = ages.find(best) else { return Some(best.clone()) };
     if ages.is_ripe(first) {
-        return Weighed::Decided(decision);
+        return None;
     }
     let is_open = |tag: &&Tag| match ages.find(tag) {
         Some(seen) => ages.is_ripe(seen),
@@ -82,20 +74,21 @@ pub fn weigh(
     };
     let open: Vec<Tag> = tags.iter().filter(is_open).cloned().collect();
     let next = Some(open).filter(|open| !open.is_empty()).and_then(|open| newest(&open));
-    let (best, until) = (best.clone(), ages.ripens(first));
-    // The first that ripens is looked at then, newest or not.
-    let wake = ages.seen.iter().filter(|seen| !ages.is_ripe(seen)).filter_map(|seen| ages.ripens(seen)).min();
-    let least = ages.least;
-    let mut decision = Decision { wake, ..decision };
-    match next {
-        Some(next) if ages.find(&next).is_none() => return Weighed::New(next),
-        Some(next) => {
-            decision.notes.push(Note::Young { tag: best, until, least });
-            decision.outcome = Outcome::Update(next);
-        }
-        None => decision.outcome = Outcome::Wait(Wait::Young { tag: best, until, least }),
+    if let Some(next) = next.as_ref().filter(|next| ages.find(next).is_none()) {
+        return Some(next.clone());
     }
-    Weighed::Decided(decision)
+    let (tag, until, least) = (best.clone(), ages.ripens(first), ages.least);
+    // The first that ripens is looked at then, newest or not.
+    let young = ages.seen.iter().filter(|seen| !ages.is_ripe(seen));
+    decision.wake = young.filter_map(|seen| ages.ripens(seen)).min();
+    decision.outcome = match next {
+        Some(next) => {
+            decision.notes.push(Note::Young { tag, until, least });
+            Outcome::Update(next)
+        }
+        None => Outcome::Wait(Wait::Young { tag, until, least }),
+    };
+    None
 }
 
 impl<'s> Ages<'s> {

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, error::Error as _};
 
 use image_gitops_core::{
-    age::{self, Ages, Seen, Weighed},
+    age::{self, Ages, Seen},
     decide::{self, Decision, Outcome},
     image::{Digest, Tag},
     resource::Resource,
@@ -160,16 +160,14 @@ impl Life {
         for _ in 0..100 {
             let least = self.resource.updates.min_age.unwrap();
             let ages = Ages { least, seen: &self.seen, adopts: self.new, now };
-            let decision = match age::weigh(first.clone(), tags, ages, |tags| self.newest(tags)) {
-                Weighed::New(tag) => {
-                    let created = self.created.get(tag.as_str()).map(String::as_str).filter(|_| self.new);
-                    let since = age::believable(created, now).or_else(|| self.keeps.then_some(now));
-                    let digest = Some(self.digest(&tag));
-                    age::note(&mut self.seen, Seen { tag, since, digest });
-                    continue;
-                }
-                Weighed::Decided(decision) => decision,
-            };
+            let mut decision = first.clone();
+            if let Some(tag) = age::weigh(&mut decision, tags, ages, |tags| self.newest(tags)) {
+                let created = self.created.get(tag.as_str()).map(String::as_str).filter(|_| self.new);
+                let since = age::believable(created, now).or_else(|| self.keeps.then_some(now));
+                let digest = Some(self.digest(&tag));
+                age::note(&mut self.seen, Seen { tag, since, digest });
+                continue;
+            }
             if let Outcome::Update(tag) = &decision.outcome {
                 let known = self.seen.iter().find(|seen| seen.tag == *tag).unwrap();
                 if known.digest != Some(self.digest(tag)) {

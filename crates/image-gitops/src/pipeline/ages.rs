@@ -1,10 +1,12 @@
 //! How old the tags are: from what the cluster kept, or what images say of themselves; and what waits because of that.
 
+use std::time::Duration;
+
 use image_gitops_core::{
-    age::{self, Ages, Seen, Weighed},
+    age::{self, Ages, Seen},
     decide::{Decision, Outcome},
     image::{Digest, Tag},
-    wait,
+    wait::{self, Wait},
 };
 use image_gitops_registry::TagList;
 use jiff::Timestamp;
@@ -45,7 +47,8 @@ impl Known {
 }
 
 impl Planned<'_> {
-    /// Has the decision mind the component's health and wait for its time: the tag's age, and a window. What must be known of tags is looked up.
+    /// Has the decision mind the component's health and wait for its time: the tag's age, and a window. What must be known of
+    /// tags is looked up.
     pub(super) async fn hold_back(&mut self, tags: &mut Result<TagList, Failure>, now: Timestamp) {
         self.mind_health();
         let updates = &self.job.resource.updates;
@@ -54,7 +57,12 @@ impl Planned<'_> {
             return self.hold_back_for_window(now);
         };
         self.forget(tags);
-        // Each turn notes a tag or drops one.
+        self.wait_for_age(tags, least, now).await;
+        self.hold_back_for_window(now);
+    }
+
+    async fn wait_for_age(&mut self, tags: &mut Result<TagList, Failure>, least: Duration, now: Timestamp) {
+        // Each turn notes a tag or drops one: on adoption as many as are kept, else one.
         for _ in 0..2 * age::MOST {
             let (Ok(decision), Ok(list)) = (&self.decision, &*tags) else { return };
             let newest = |tags: &[Tag]| match self.decide_among(tags) {
@@ -62,19 +70,23 @@ impl Planned<'_> {
                 _ => None,
             };
             let ages = Ages { least, seen: &self.ages.seen, adopts: self.ages.adopts, now };
-            match age::weigh(decision.clone(), &list.tags, ages, newest) {
-                Weighed::Decided(decision) => {
-                    self.decision = Ok(decision);
-                    break;
-                }
-                Weighed::New(tag) => match look(self.job, &self.ages, &tag, now).await {
-                    Ok(Some(seen)) => age::note(&mut self.ages.seen, seen),
-                    Ok(None) => self.drop_dead(&tag, tags),
-                    Err(failure) => self.decision = Err(failure),
-                },
+            let mut decision = decision.clone();
+            let Some(tag) = age::weigh(&mut decision, &list.tags, ages, newest) else {
+                self.decision = Ok(decision);
+                return;
+            };
+            match look(self.job, &self.ages, &tag, now).await {
+                Ok(Some(seen)) => age::note(&mut self.ages.seen, seen),
+                Ok(None) => self.drop_dead(&tag, tags),
+                Err(failure) => self.decision = Err(failure),
             }
         }
-        self.hold_back_for_window(now);
+        // Never so far; what is not known to be old enough is not written.
+        if let Ok(Decision { outcome, .. }) = &mut self.decision
+            && let Outcome::Update(tag) = outcome
+        {
+            *outcome = Outcome::Wait(Wait::Young { tag: tag.clone(), until: None, least });
+        }
     }
 
     fn hold_back_for_window(&mut self, now: Timestamp) {
