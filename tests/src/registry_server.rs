@@ -108,12 +108,12 @@ impl RegistryServer {
     /// Uploads an image of one empty layer as `repository:tag`, as `docker push` does, and returns its digest. Each
     /// `repository:tag` is another image.
     pub fn push_image(&self, repository: &str, tag: &str) -> String {
-        self.upload(repository, tag, upload::Kind::Image)
+        self.upload(repository, tag, upload::Kind::Image, None)
     }
 
     /// Uploads an image for two platforms as `repository:tag` and returns the digest of its index.
     pub fn push_index(&self, repository: &str, tag: &str) -> String {
-        self.upload(repository, tag, upload::Kind::Index)
+        self.upload(repository, tag, upload::Kind::Index, None)
     }
 
     /// Uploads a manifest of any kind as `reference`, a tag or the manifest's own digest, and returns its digest.
@@ -137,14 +137,25 @@ impl RegistryServer {
         wait_for(async move { upload::blob(&target, &repository, bytes).await })
     }
 
-    fn upload(&self, repository: &str, tag: &str, kind: upload::Kind) -> String {
-        let target = self.target();
+    /// As [`Self::push_image`], of an image that says that it was made at `created` (RFC 3339).
+    pub fn push_image_created(&self, repository: &str, tag: &str, created: &str) -> String {
+        self.upload(repository, tag, upload::Kind::Image, Some(created))
+    }
+
+    /// As [`Self::push_index`], of images that say that they were made at `created` (RFC 3339).
+    pub fn push_index_created(&self, repository: &str, tag: &str, created: &str) -> String {
+        self.upload(repository, tag, upload::Kind::Index, Some(created))
+    }
+
+    fn upload(&self, repository: &str, tag: &str, kind: upload::Kind, created: Option<&str>) -> String {
+        let target = upload::Target { created: created.map(str::to_owned), ..self.target() };
         let (repository, tag) = (repository.to_owned(), tag.to_owned());
         wait_for(async move { upload::push(&target, &repository, &tag, kind).await })
     }
 
     fn target(&self) -> upload::Target {
         upload::Target {
+            created: None,
             base: self.url(),
             ca: self.ca.clone(),
             account: self.options.password.then_some((Self::USER, Self::PASSWORD)),

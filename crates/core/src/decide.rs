@@ -3,11 +3,16 @@
 //! Git alone decides. The tag in the file is the floor; where a person changed it after our last commit, what we
 //! wrote then is a floor too, so that a revert is obeyed until something strictly newer appears.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Duration};
+
+use jiff::Timestamp;
 
 use crate::{
+    harm::{Harm, Revert},
     image::{Digest, ImageError, ImageRef, Repository, Tag},
+    message::LastWritten,
     resource::Resource,
+    wait::{self, Wait},
     yaml::{Change, Part, Site},
 };
 
@@ -24,6 +29,8 @@ pub struct Decision {
     pub matched: usize,
     /// What else a person should know.
     pub notes: Vec<Note>,
+    /// When to decide again, because something waits for that moment.
+    pub wake: Option<Timestamp>,
 }
 
 /// What is to be done.
@@ -33,8 +40,12 @@ pub enum Outcome {
     UpToDate,
     /// Write this tag.
     Update(Tag),
+    /// Go back: what we wrote did harm.
+    Revert(Revert),
     /// Nothing, though something newer may exist: a person decided so.
     Hold(Hold),
+    /// Nothing yet, though something newer is there: its time has not come. See [`crate::wait`].
+    Wait(Wait),
 }
 
 /// Why nothing is written though it could be.
@@ -49,6 +60,15 @@ pub enum Hold {
         /// What we wrote.
         wrote: Tag,
     },
+    /// We went back ourselves, as what we wrote made the component unhealthy, and nothing is newer than that.
+    #[error("{wrote} made the component unhealthy and was taken back; the next tag newer than it is taken")]
+    TakenBack {
+        /// What we wrote.
+        wrote: Tag,
+    },
+    /// What we wrote made the component unhealthy.
+    #[error(transparent)]
+    Unhealthy(Harm),
     /// A person wrote a tag that the policy does not match, after us.
     #[error("a person replaced {wrote} by {current}, which the policy does not match; it is left alone")]
     PersonChose {
@@ -71,6 +91,24 @@ pub enum Note {
     /// Some places are pinned.
     #[error("{0} pinned places are left alone")]
     PartlyPinned(usize),
+    /// Why we go back.
+    #[error("{from} made the component unhealthy ({why})")]
+    WentBack {
+        /// What we wrote before.
+        from: Tag,
+        /// The component's own words.
+        why: String,
+    },
+    /// Something newer is not old enough yet.
+    #[error("{}", wait::young(.tag, *.until, *.least))]
+    Young {
+        /// The newest tag.
+        tag: Tag,
+        /// When it is old enough, where that is known.
+        until: Option<Timestamp>,
+        /// How old it must be.
+        least: Duration,
+    },
 }
 
 /// Why nothing can be decided. Nothing is written.
@@ -137,7 +175,7 @@ pub fn decide(
     resource: &Resource,
     tags: &[Tag],
     sites: &[Site],
-    written: Option<&ImageRef>,
+    written: Option<&LastWritten>,
 ) -> Result<Decision, Refusal> {
     let open = sites.iter().filter(|site| !site.pinned).count();
     let standing = standing(resource, sites)?;
@@ -146,10 +184,12 @@ pub fn decide(
     }
 
     let rules = &resource.rules;
-    let written = of_this_image(resource, written);
+    let last = written;
+    let we_went_back = last.is_some_and(|last| last.reverted);
+    let written = of_this_image(resource, last);
     let wrote = written.and_then(|image| image.tag.as_ref());
     let person_after_us = is_changed(&standing, written);
-    let floors = floors(resource, &standing, written);
+    let floors = floors(resource, &standing, last);
     let selection = rules.select(tags, &floors);
     let decided = |outcome| {
         let mut notes = Vec::new();
@@ -168,6 +208,7 @@ pub fn decide(
             total: selection.total,
             matched: selection.candidates(),
             notes,
+            wake: None,
         })
     };
 
@@ -177,7 +218,7 @@ pub fn decide(
     // A tag that the rules cannot place bounds nothing. On adoption it is replaced; put there after us, it is a wish.
     let unplaced =
         standing.iter().find(|tag| tag.as_ref().is_none_or(|tag| rules.compare(tag, tag).is_none()));
-    if let (Some(wrote), true, Some(tag)) = (written, person_after_us, unplaced) {
+    if let (Some(wrote), true, Some(tag)) = (written, person_after_us && !we_went_back, unplaced) {
         let current = tag.as_ref().map_or_else(|| "an image without a tag".to_owned(), ToString::to_string);
         return decided(Outcome::Hold(Hold::PersonChose { wrote: wrote.clone(), current }));
     }
@@ -200,9 +241,10 @@ pub fn decide(
             true => Outcome::UpToDate,
             false => Outcome::Update(best.clone()),
         }),
-        Some(wrote) if person_after_us && behind => {
-            decided(Outcome::Hold(Hold::Reverted { wrote: wrote.clone() }))
-        }
+        Some(wrote) if person_after_us && behind => decided(Outcome::Hold(match we_went_back {
+            true => Hold::TakenBack { wrote: wrote.clone() },
+            false => Hold::Reverted { wrote: wrote.clone() },
+        })),
         // Some places are there already: the others follow.
         _ if behind && !person_after_us && !floor_above => decided(Outcome::Update(best.clone())),
         _ => decided(Outcome::UpToDate),
@@ -216,7 +258,7 @@ pub fn decide(
 pub fn floors<'t>(
     resource: &Resource,
     standing: &'t [Option<Tag>],
-    written: Option<&'t ImageRef>,
+    written: Option<&'t LastWritten>,
 ) -> Vec<&'t Tag> {
     let written = of_this_image(resource, written);
     let current = standing.iter().flatten();
@@ -230,8 +272,8 @@ pub fn floors<'t>(
 }
 
 /// A record of another image says nothing: spec.image was changed since.
-fn of_this_image<'t>(resource: &Resource, written: Option<&'t ImageRef>) -> Option<&'t ImageRef> {
-    written.filter(|image| image.repository == resource.image)
+fn of_this_image<'t>(resource: &Resource, written: Option<&'t LastWritten>) -> Option<&'t ImageRef> {
+    written.map(|last| &last.image).filter(|image| image.repository == resource.image)
 }
 
 /// Whether something else stands in the file than what we wrote.

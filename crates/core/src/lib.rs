@@ -6,21 +6,26 @@
 //! The vocabulary: a [`image::Repository`] holds [`image::Tag`]s; [`select::Rules`] order them; a [`yaml::Manifest`] is
 //! a file of the user in which one scalar names an image.
 
+pub mod age;
 pub mod body;
 pub mod credential;
 pub mod decide;
 pub mod docker_config;
 pub mod explain;
+pub mod harm;
+pub mod health;
 pub mod image;
 pub mod message;
 pub mod policy;
 pub mod reason;
 pub mod resource;
+pub mod schedule;
 pub mod secret;
 pub mod select;
 pub mod signature;
 pub mod spec;
 pub mod step;
 pub mod tags;
+pub mod wait;
 pub mod webhook;
 pub mod yaml;

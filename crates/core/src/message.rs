@@ -5,7 +5,7 @@
 //! resources of the same name apart: several clusters often share a repository, each with a folder of its own.
 
 use crate::{
-    image::{Digest, ImageRef},
+    image::{Digest, ImageRef, Tag},
     resource::ResourceId,
 };
 
@@ -13,6 +13,9 @@ use crate::{
 pub const DEFAULT_SUBJECT: &str = "🤖 Auto-update image: {image}";
 /// The trailer that names the resource, the image that was written, and in which file.
 pub const TRAILER: &str = "Image-GitOps";
+
+/// The trailer that names the resource, the image from which we went back, and in which file.
+pub const REVERTED_TRAILER: &str = "Image-GitOps-Reverted";
 
 /// A subject that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +97,8 @@ pub struct Written<'a> {
     pub resource: &'a ResourceId,
     /// What is written.
     pub image: &'a ImageRef,
+    /// From which tag we go back with it, and why; `None` for an update.
+    pub undoes: Option<(&'a Tag, &'a str)>,
     /// What stood there: each distinct value.
     pub old: Vec<&'a str>,
     /// The digest of the written tag, where the registry told it.
@@ -120,6 +125,9 @@ pub struct Written<'a> {
 /// [GitHub, "Skipping workflow runs"]: https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs
 pub fn compose(subject: &SubjectTemplate, changes: &[Written<'_>], skip_checks: bool) -> String {
     let mut message = changes.first().map(|first| subject.render(first)).unwrap_or_default();
+    if let Some((from, _)) = changes.first().and_then(|first| first.undoes) {
+        message.push_str(&format!(" (back from {from}, which is unhealthy)"));
+    }
     if changes.len() > 1 {
         message.push_str(&format!(" (+{})", changes.len() - 1));
     }
@@ -137,12 +145,21 @@ pub fn compose(subject: &SubjectTemplate, changes: &[Written<'_>], skip_checks: 
             message.push_str(&format!("  signed by: {signer}\n"));
         }
         message.push_str(&format!("  file: {}\n", change.places.join(", ")));
-        message.push_str(&format!("  policy: {}\n", change.policy));
+        match change.undoes {
+            Some((_, why)) => message.push_str(&format!("  why: {why}\n")),
+            None => message.push_str(&format!("  policy: {}\n", change.policy)),
+        }
     }
     message.push_str("\n\n");
     for change in changes {
-        let (resource, image, file) = (change.resource, without_digest(change.image), change.file);
-        message.push_str(&format!("{TRAILER}: {resource} {image} {file}\n"));
+        let (resource, file) = (change.resource, change.file);
+        let written = ImageRef { digest: None, ..change.image.clone() };
+        // What is not to be written again is what a person's revert leaves as our last trailer too.
+        let (trailer, image) = match change.undoes {
+            Some((from, _)) => (REVERTED_TRAILER, ImageRef { tag: Some(from.clone()), ..written }),
+            None => (TRAILER, written),
+        };
+        message.push_str(&format!("{trailer}: {resource} {image} {file}\n"));
     }
     if skip_checks {
         message.push_str("skip-checks: true\n");
@@ -155,6 +172,15 @@ fn without_digest(image: &ImageRef) -> String {
     ImageRef { digest: None, ..image.clone() }.to_string()
 }
 
+/// What our last commit for a resource says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWritten {
+    /// The image that it wrote, or went back from.
+    pub image: ImageRef,
+    /// Whether it went back.
+    pub reverted: bool,
+}
+
 /// What was last written for `resource` at or below `path`, read from the messages of commits, the newest first.
 ///
 /// Only the last paragraph of a message holds trailers, as for `git interpret-trailers`: a message that quotes one
@@ -163,17 +189,23 @@ pub fn last_written<'m>(
     messages: impl IntoIterator<Item = &'m str>,
     resource: &ResourceId,
     path: &str,
-) -> Option<ImageRef> {
+) -> Option<LastWritten> {
     let resource = resource.to_string();
     let is_below =
         |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     messages.into_iter().find_map(|message| {
         let paragraph = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
         paragraph.lines().find_map(|line| {
-            let value = line.strip_prefix(TRAILER)?.strip_prefix(": ")?;
+            let (trailer, value) = line.split_once(": ")?;
+            let reverted = match trailer {
+                TRAILER => false,
+                REVERTED_TRAILER => true,
+                _ => return None,
+            };
             let (named, rest) = value.split_once(' ')?;
             let (image, file) = rest.split_once(' ')?;
-            if named == resource && is_below(file) { ImageRef::parse(image).ok() } else { None }
+            let image = ImageRef::parse(image).ok().filter(|_| named == resource && is_below(file))?;
+            Some(LastWritten { image, reverted })
         })
     })
 }
@@ -193,6 +225,7 @@ mod tests {
             .map(|(resource, image)| Written {
                 resource,
                 image,
+                undoes: None,
                 old: vec!["ghcr.io/o/n:1"],
                 digest: None,
                 signer: None,
@@ -227,17 +260,45 @@ mod tests {
         let newest = message(&[("a", "ghcr.io/o/n:3")], true);
         let oldest = message(&[("a", "ghcr.io/o/n:2"), ("b", "ghcr.io/o/m:7")], false);
         let log = ["Fix a typo\n", newest.as_str(), oldest.as_str(), ""];
-        let read = |name| last_written(log, &id(name), "kubevela").map(|i| i.to_string());
+        let read = |name| last_written(log, &id(name), "kubevela").map(|last| last.image.to_string());
         assert_eq!(read("a").as_deref(), Some("ghcr.io/o/n:3"));
         assert_eq!(read("b").as_deref(), Some("ghcr.io/o/m:7"));
         assert_eq!(read("c"), None);
     }
 
     #[test]
+    fn going_back_is_told_with_why_and_leaves_what_it_went_back_from() {
+        let (resource, image) = (id("a"), ImageRef::parse("ghcr.io/o/n:1").unwrap());
+        let from = Tag::new("2").unwrap();
+        let change = Written {
+            resource: &resource,
+            image: &image,
+            undoes: Some((&from, "Ready:0/1")),
+            old: vec!["ghcr.io/o/n:2"],
+            digest: None,
+            file: "app.yaml",
+            places: vec!["app.yaml:12".into()],
+            policy: "numerical, highest first".into(),
+            application: None,
+            component: None,
+            signer: None,
+        };
+        let message = compose(&SubjectTemplate::new(None).unwrap(), &[change], true);
+        assert_eq!(
+            message,
+            "🤖 Auto-update image: ghcr.io/o/n:1 (back from 2, which is unhealthy)\n\n\
+             ghcr.io/o/n:2 -> ghcr.io/o/n:1\n  file: app.yaml:12\n  why: Ready:0/1\n\n\n\
+             Image-GitOps-Reverted: dev/a ghcr.io/o/n:2 app.yaml\nskip-checks: true\n"
+        );
+        let last = last_written([message.as_str()], &resource, "app.yaml").unwrap();
+        assert_eq!((last.image.to_string().as_str(), last.reverted), ("ghcr.io/o/n:2", true));
+    }
+
+    #[test]
     fn a_quoted_trailer_is_not_ours() {
         let trailer = "Image-GitOps: dev/a ghcr.io/o/n:3 app.yaml";
         let read =
-            |message: &str| last_written([message], &id("a"), "app.yaml").map(|image| image.to_string());
+            |message: &str| last_written([message], &id("a"), "app.yaml").map(|last| last.image.to_string());
         assert_eq!(read(&format!("x\n\n{trailer}\n")).as_deref(), Some("ghcr.io/o/n:3"));
         assert_eq!(read(&format!("Revert the update\n\n{trailer}\n\nIt broke the login page.\n")), None);
         for other in ["dev/ab ghcr.io/o/n:3 app.yaml", "dev/a a:b:c app.yaml", "dev/a ghcr.io/o/n:3", "dev/a"]
@@ -249,7 +310,7 @@ mod tests {
     #[test]
     fn what_a_resource_of_the_same_name_wrote_elsewhere_is_not_ours() {
         let newest = "x\n\nImage-GitOps: dev/a ghcr.io/o/n:3 clusters/eu/my app.yaml\n";
-        let read = |path| last_written([newest], &id("a"), path).map(|image| image.to_string());
+        let read = |path| last_written([newest], &id("a"), path).map(|last| last.image.to_string());
         for path in ["clusters/eu/my app.yaml", "clusters/eu", "clusters"] {
             assert_eq!(read(path).as_deref(), Some("ghcr.io/o/n:3"), "{path}");
         }
@@ -269,6 +330,7 @@ mod tests {
         let change = Written {
             resource: &resource,
             image: &image,
+            undoes: None,
             old: vec![],
             digest: None,
             signer: None,

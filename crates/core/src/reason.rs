@@ -36,8 +36,12 @@ reasons! {
     Updated,
     /// A person decided otherwise: a revert, a pin, a tag written by hand.
     Held,
+    /// Something newer waits for its time: a window, its age.
+    Waiting,
     /// `spec.suspend` is true.
     Suspended,
+    /// Our update made the component unhealthy: nothing newer is written.
+    Unhealthy,
     /// Nothing is known yet.
     Progressing,
     /// The registry does not answer, or not in time.
@@ -100,7 +104,7 @@ pub enum Retry {
 impl Reason {
     /// Whether all is as it should be.
     pub fn is_ready(self) -> bool {
-        matches!(self, Self::UpToDate | Self::Updated | Self::Held | Self::Suspended)
+        matches!(self, Self::UpToDate | Self::Updated | Self::Held | Self::Waiting | Self::Suspended)
     }
 
     /// When to try again.

@@ -1,6 +1,7 @@
 //! A validated `ImageGitOps`. Everything past this module works on [`Resource`]; nobody reads the raw spec again.
 
 mod fields;
+mod updates;
 mod verify;
 
 use std::{fmt, time::Duration};
@@ -9,8 +10,9 @@ use crate::{
     image::{ImageError, Repository},
     message::{SubjectError, SubjectTemplate},
     policy::PolicyError,
+    schedule::Schedule,
     select::Rules,
-    spec::{self, Deploy, ImageGitOps, Person},
+    spec::{self, Deploy, ImageGitOps, OnUnhealthy, Person},
     tags::{FilterError, TagFilter},
     yaml::{FieldPathError, Locator},
 };
@@ -19,6 +21,7 @@ use fields::{at, expect, interval, name, person, policy, secret, target};
 
 pub(crate) use fields::is_name;
 pub use fields::parse_interval;
+pub use updates::MOST_WINDOWS;
 pub use verify::{Identity, Signers};
 
 /// The least time between two reads of a registry.
@@ -27,6 +30,8 @@ pub const LEAST_INTERVAL: Duration = Duration::from_secs(10);
 pub const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The time between two reads of a registry where the resource names none.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(120);
+/// How long a component may take to become healthy after an update, where the resource does not say.
+pub const DEFAULT_HEALTH_TIMEOUT: Duration = Duration::from_secs(300);
 /// The field below a component where the resource names none.
 pub const DEFAULT_FIELD: &str = "properties.image";
 
@@ -66,12 +71,40 @@ pub enum SpecReason {
     /// Not a length of time.
     #[error("{0:?} is not a length of time: write 30s, 2m or 1h30m")]
     Interval(String),
+    /// No time at all.
+    #[error("{0:?} is no time: leave it out")]
+    NoTime(String),
     /// Too short a time.
     #[error("{0:?} is shorter than 10s, the least that registries bear")]
     IntervalTooShort(String),
     /// Too long a time.
     #[error("{0:?} is longer than a year; to stop updates, set suspend: true")]
     IntervalTooLong(String),
+    /// Not a time of day.
+    #[error("{0:?} is not a time of day: write 08:00")]
+    Clock(String),
+    /// Not a date, with or without a time of day.
+    #[error("{0:?} is not a date: write 2026-12-20 or 2026-12-20T18:00, and the zone in timeZone")]
+    Moment(String),
+    /// An end before its beginning.
+    #[error("it ends at {to}, which is not after {from}")]
+    Order {
+        /// The beginning.
+        from: String,
+        /// The end.
+        to: String,
+    },
+    /// Not a time zone.
+    #[error("there is no time zone {name:?}: write a name of the IANA database, such as {likely}")]
+    Zone {
+        /// What was given.
+        name: String,
+        /// What may have been meant.
+        likely: String,
+    },
+    /// More than make sense.
+    #[error("there may be {0} at most")]
+    TooMany(usize),
     /// Not a person's name or address.
     #[error("{0:?} holds '<', '>' or a line break, which a commit cannot carry")]
     Person(String),
@@ -141,6 +174,21 @@ pub struct Resource {
     pub target: Locator,
     /// How the cluster follows.
     pub deploy: Deploy,
+    /// When updates are written.
+    pub updates: Updates,
+}
+
+/// When updates are written.
+#[derive(Clone, Debug)]
+pub struct Updates {
+    /// How old a tag must be, if it must.
+    pub min_age: Option<Duration>,
+    /// The windows of the week and the freezes.
+    pub schedule: Schedule,
+    /// What follows where a component becomes unhealthy by an update.
+    pub on_unhealthy: OnUnhealthy,
+    /// How long a component may take to become healthy after an update.
+    pub health_timeout: Duration,
 }
 
 /// How to reach the registry; Secrets by name, in the resource's namespace.
@@ -175,6 +223,16 @@ pub struct GitTarget {
     pub subject: SubjectTemplate,
     /// Whether the commit carries `skip-checks: true`.
     pub skip_checks: bool,
+}
+
+impl Resource {
+    /// Whether an Application in the cluster is looked at, to see whether an update did harm.
+    pub fn watches_health(&self) -> bool {
+        let has_application = matches!(self.target, Locator::Field { .. });
+        has_application
+            && self.deploy != Deploy::GitOnly
+            && self.updates.on_unhealthy != OnUnhealthy::Continue
+    }
 }
 
 impl TryFrom<ImageGitOps> for Resource {
@@ -235,6 +293,7 @@ impl TryFrom<ImageGitOps> for Resource {
             },
             target,
             deploy: spec.deploy,
+            updates: updates::updates(spec.updates)?,
             id,
         })
     }

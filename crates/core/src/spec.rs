@@ -4,8 +4,12 @@
 //! These are wire types, with every default of the schema in one place. Nothing but [`crate::resource`] reads them:
 //! it turns them into a validated [`crate::resource::Resource`].
 
+mod updates;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use updates::{Day, FreezeSpec, OnUnhealthy, UpdatesSpec, WindowSpec};
 
 /// `apiVersion` of the resource.
 pub const API_VERSION: &str = "image-gitops.dev/v1alpha1";
@@ -69,6 +73,9 @@ pub struct Spec {
     /// How the cluster follows Git. The CLI always works as `git-only`.
     #[serde(default)]
     pub deploy: Deploy,
+    /// When updates are written.
+    #[serde(default, skip_serializing_if = "UpdatesSpec::is_empty")]
+    pub updates: UpdatesSpec,
 }
 
 /// How to reach the registry.

@@ -5,6 +5,7 @@
 use image_gitops_core::{
     decide::{self, Outcome},
     image::{Digest, ImageRef, Tag},
+    message::LastWritten,
     resource::Resource,
     spec::ImageGitOps,
     yaml::{Part, Site},
@@ -27,6 +28,9 @@ struct Case {
     tags: Vec<String>,
     sites: Vec<Value>,
     written: Option<String>,
+    /// Whether our last commit went back from `written`.
+    #[serde(default)]
+    reverted: bool,
     expect: Option<String>,
     refuse: Option<String>,
     #[serde(default)]
@@ -71,6 +75,7 @@ fn every_case_is_decided_as_it_says() {
         let sites: Vec<Site> =
             case.sites.iter().enumerate().map(|(index, value)| site(index, value)).collect();
         let written = case.written.as_deref().map(|image| ImageRef::parse(image).unwrap());
+        let written = written.map(|image| LastWritten { image, reverted: case.reverted });
         let name = &case.name;
         let decision = match (decide::decide(&resource, &tags, &sites, written.as_ref()), &case.refuse) {
             (Err(refusal), Some(expected)) => {
@@ -85,7 +90,9 @@ fn every_case_is_decided_as_it_says() {
         let outcome = match &decision.outcome {
             Outcome::UpToDate => "up to date".to_owned(),
             Outcome::Update(tag) => format!("update {tag}"),
+            Outcome::Revert(revert) => format!("{revert:?}"),
             Outcome::Hold(hold) => hold.to_string(),
+            Outcome::Wait(wait) => wait.to_string(),
         };
         let expected = case.expect.as_deref().unwrap();
         match &decision.outcome {

@@ -5,6 +5,8 @@
 
 mod act;
 pub(crate) mod after;
+mod ages;
+pub(crate) mod cluster;
 pub(crate) mod edit;
 mod explain;
 pub(crate) mod observe;
@@ -21,6 +23,7 @@ use crate::{
     report::{Failure, GroupReport},
 };
 
+pub(crate) use cluster::{Beside, Kept};
 pub(crate) use explain::{Explanation, explain};
 pub(crate) use turn::turn;
 
@@ -35,31 +38,35 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether the plan is carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+#[derive(Clone, Copy)]
+pub(crate) enum Mode<'c> {
     /// Write nothing.
     Plan,
     /// Commit and push.
     Sync,
     /// Commit and push, and tell what the branch says afterwards: what a cluster is to follow.
-    Serve,
+    Serve(&'c Beside<'c>),
 }
 
 /// Runs one pass. Never fails as a whole: each resource's outcome stands in the report.
 #[tracing::instrument(name = "pass", skip_all, fields(repository = %group.url, branch = %group.branch))]
-pub(crate) async fn pass(group: &Group, mode: Mode) -> GroupReport {
+pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
     let _turn = turn(group).await;
-    let patience = (mode == Mode::Serve).then_some(PATIENCE);
+    let patience = matches!(mode, Mode::Serve(_)).then_some(PATIENCE);
     // Observe (network): the tags once, the branch again on each attempt.
     let (mut tags, mut observed) = tokio::join!(observe::tags(group, patience), observe::snapshot(group));
     let mut attempt = 1;
     loop {
         // Decide (values only, but for the branch's history and the digests, which are read where something changes).
         let mut files = observed.snapshot.as_ref().map(place::Files::new);
-        let mut jobs = plan::decide_all(group, &mut tags, &observed, &mut files).await;
+        let mut jobs = plan::decide_all(group, mode, &mut tags, &observed, &mut files).await;
+        if let Mode::Serve(beside) = mode {
+            beside.drop_outdated(&mut jobs);
+        }
         let edit = files.as_mut().map(|files| edit::make(&mut jobs, files)).unwrap_or_default();
         let lead = jobs.iter().find(|planned| planned.wants().is_some()).map(|planned| planned.job);
-        let (Some(lead), Some(snapshot), Mode::Sync | Mode::Serve) = (lead, &observed.snapshot, mode) else {
+        let (Some(lead), Some(snapshot), Mode::Sync | Mode::Serve(_)) = (lead, &observed.snapshot, mode)
+        else {
             return GroupReport::new(group, &observed, jobs, edit, None, mode);
         };
         // Act (network): on top of exactly what was read, or not at all.

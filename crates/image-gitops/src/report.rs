@@ -8,8 +8,15 @@ mod failure;
 
 use std::time::Duration;
 
-use image_gitops_core::{decide::Outcome, image::Tag, reason::Reason};
+use image_gitops_core::{
+    age::Seen,
+    decide::{Hold, Outcome},
+    harm::Revert,
+    image::Tag,
+    reason::Reason,
+};
 use image_gitops_git::{Pushed, RepoPath};
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub(crate) use failure::{Failure, chain};
@@ -31,6 +38,8 @@ pub(crate) enum Status {
     UpToDate,
     /// A person decided otherwise.
     Held,
+    /// Something newer waits for its time.
+    Waiting,
     /// The resource says so.
     Suspended,
     /// No tag is allowed, or the server's rules forbid the push.
@@ -45,7 +54,9 @@ impl Status {
     /// The exit code, as `--help` lists them.
     fn exit_code(self) -> u8 {
         match self {
-            Self::Updated | Self::Planned | Self::UpToDate | Self::Held | Self::Suspended => 0,
+            Self::Updated | Self::Planned | Self::UpToDate | Self::Held | Self::Waiting | Self::Suspended => {
+                0
+            }
             Self::Failed => 1,
             Self::Refused => 3,
             Self::Moved => 4,
@@ -91,6 +102,12 @@ pub(crate) struct JobReport {
     /// For how long a server asks to be left alone.
     #[serde(skip)]
     pub(crate) retry_after: Option<Duration>,
+    /// When what waits is to be looked at again.
+    #[serde(skip)]
+    pub(crate) wake: Option<Timestamp>,
+    /// The tags whose age is watched, where that is known.
+    #[serde(skip)]
+    pub(crate) seen: Option<Vec<Seen>>,
     /// What the branch says now, where the mode asks for it.
     #[serde(skip)]
     pub(crate) says: Option<Says>,
@@ -169,12 +186,12 @@ impl GroupReport {
         jobs: Vec<Planned<'_>>,
         edit: Edit,
         pushed: Option<Result<Pushed, Failure>>,
-        mode: Mode,
+        mode: Mode<'_>,
     ) -> Self {
         let landed = matches!(pushed, Some(Ok(_)));
         let report = |planned: &Planned<'_>| {
             let mut report = JobReport::new(planned, pushed.as_ref());
-            if let (Mode::Serve, Some(snapshot)) = (mode, &observed.snapshot) {
+            if let (Mode::Serve(_), Some(snapshot)) = (mode, &observed.snapshot) {
                 report.says = Says::of(planned, snapshot, landed.then_some(&edit));
             }
             report
@@ -223,6 +240,8 @@ impl JobReport {
             hint: None,
             notes: Vec::new(),
             retry_after: None,
+            wake: None,
+            seen: None,
             says: None,
         };
         let decision = match &planned.decision {
@@ -237,14 +256,25 @@ impl JobReport {
         report.tags = Some(TagCounts { total, matched: decision.matched });
         report.notes = unsigned(&planned.unsigned);
         report.notes.extend(decision.notes.iter().map(ToString::to_string));
+        report.wake = decision.wake;
+        report.seen = Some(planned.ages.seen.clone());
         match (&decision.outcome, pushed) {
             (Outcome::UpToDate, _) => {}
             (Outcome::Hold(hold), _) => {
                 report.status = Status::Held;
                 report.reason = Reason::Held;
                 report.message = Some(hold.to_string());
+                if matches!(hold, Hold::Unhealthy(_)) {
+                    report.reason = Reason::Unhealthy;
+                }
             }
-            (Outcome::Update(tag), pushed) => {
+            (Outcome::Wait(wait), _) => {
+                report.status = Status::Waiting;
+                report.reason = Reason::Waiting;
+                report.message = Some(wait.to_string());
+                report.tag = Some(wait.tag().to_string());
+            }
+            (Outcome::Update(tag) | Outcome::Revert(Revert { to: tag, .. }), pushed) => {
                 report.status = if pushed.is_some() { Status::Updated } else { Status::Planned };
                 report.reason = Reason::Updated;
                 report.tag = Some(tag.to_string());

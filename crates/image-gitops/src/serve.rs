@@ -8,6 +8,7 @@
 mod backoff;
 mod branches;
 mod deploy;
+mod health;
 mod http;
 mod metrics;
 mod own;
@@ -29,6 +30,7 @@ use tokio::{
 };
 
 use crate::cli;
+pub(crate) use backoff::until;
 use branches::Branches;
 use metrics::Metrics;
 use store::Store;

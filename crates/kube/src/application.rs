@@ -4,6 +4,7 @@
 //! what it was read from: `spec.components` is one atomic list for server-side apply and merge patches.
 
 use image_gitops_core::{
+    health::Observed,
     image::{ImageRef, Repository},
     resource::ResourceId,
     yaml::FieldPath,
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     Cluster, KubeError, Owner, STATUS_ANNOTATION, Status, client,
     error::has_code,
-    flux,
+    flux, health,
     run::{RunState, run_state},
 };
 
@@ -62,6 +63,15 @@ pub enum Followed {
     Left(Left),
 }
 
+/// What became of an Application, and how its component was before that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// What became of it.
+    pub followed: Followed,
+    /// What it held, and how the component was with it; `None` where there is no such image.
+    pub observed: Option<Observed>,
+}
+
 /// Why an Application was left alone though it holds another value than Git.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Left {
@@ -101,23 +111,27 @@ impl Applications {
     }
 
     /// Makes the Application hold what Git says, if that is ours to do.
-    pub async fn follow(&self, namespace: &str, want: &Want<'_>) -> Result<Followed, KubeError> {
+    pub async fn follow(&self, namespace: &str, want: &Want<'_>) -> Result<Follow, KubeError> {
         let id = ResourceId { namespace: namespace.to_owned(), name: want.application.to_owned() };
         let api = self.0.dynamic(&client::application(), Some(namespace));
         for _ in 0..ATTEMPTS {
-            let Some(application) = self.get(&id).await? else { return Ok(Followed::Left(Left::Absent(id))) };
+            let Some(application) = self.get(&id).await? else {
+                return Ok(Follow { followed: Followed::Left(Left::Absent(id)), observed: None });
+            };
+            let observed = health::observe(&application, want.component, want.path, want.repository);
             let patch = match plan(&application, want) {
                 Plan::Done(followed) => {
                     let Followed::Nudged(Owner::Flux { kind, namespace, name }) = &followed else {
-                        return Ok(followed);
+                        return Ok(Follow { followed, observed });
                     };
                     let applier = ResourceId { namespace: namespace.clone(), name: name.clone() };
                     return match flux::nudge(&self.0, kind, &applier, want.token).await {
-                        Ok(()) => Ok(followed),
+                        Ok(()) => Ok(Follow { followed, observed }),
                         // An instance for one namespace may not touch Flux' own: Flux looks by itself, a little later.
                         Err(KubeError::Refused { code: 401 | 403, .. }) => {
                             let (namespace, name) = (namespace.clone(), name.clone());
-                            Ok(Followed::Left(Left::Owned(Owner::Flux { kind, namespace, name })))
+                            let followed = Followed::Left(Left::Owned(Owner::Flux { kind, namespace, name }));
+                            Ok(Follow { followed, observed })
                         }
                         Err(error) => Err(error),
                     };
@@ -130,7 +144,7 @@ impl Applications {
             })?;
             let result = api.patch(&id.name, &PatchParams::default(), &Patch::<()>::Json(operations)).await;
             match result {
-                Ok(_) => return Ok(Followed::Patched { from }),
+                Ok(_) => return Ok(Follow { followed: Followed::Patched { from }, observed }),
                 // A test failed or the object moved: read it again.
                 Err(error) if has_code(&error, &[409, 422]) && !is_refusal(&error) => {}
                 Err(error) => return Err(KubeError::of(format!("patch the Application {id}"))(error)),
@@ -174,7 +188,7 @@ impl Applications {
         let mut fields = serde_json::to_value(status).unwrap_or_default();
         // What is no longer said must go: a merge patch keeps what it does not name.
         if let Some(fields) = fields.as_object_mut() {
-            for key in ["digest", "commit", "lastHandledSync"] {
+            for key in ["digest", "commit", "lastHandledSync", "waiting", "rollout"] {
                 fields.entry(key).or_insert(Value::Null);
             }
         }

@@ -1,7 +1,7 @@
 //! The CustomResourceDefinition, made from the Rust types, so that what the API server takes and what the program reads are
 //! one schema.
 
-use image_gitops_core::spec;
+use image_gitops_core::{resource::MOST_WINDOWS, spec};
 use kube::core::schema::StructuralSchemaRewriter;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
@@ -87,6 +87,30 @@ const RULES: &[(&str, &str, &str)] = &[
         "spec.verify.cosign.keyless names either identity or identityPattern",
     ),
     (
+        "/properties/spec/properties/updates",
+        "!has(self.minAge) || (self.minAge.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && self.minAge != '' && \
+         duration(self.minAge) > duration('0s') && duration(self.minAge) <= duration('8760h'))",
+        "spec.updates.minAge is a length of time such as 30m or 1h, to a year",
+    ),
+    (
+        "/properties/spec/properties/updates",
+        "!has(self.healthTimeout) || (self.healthTimeout.matches('^([0-9]+h)?([0-9]+m)?([0-9]+s)?$') && \
+         self.healthTimeout != '' && duration(self.healthTimeout) > duration('0s') && \
+         duration(self.healthTimeout) <= duration('8760h'))",
+        "spec.updates.healthTimeout is a length of time such as 5m, to a year",
+    ),
+    (
+        "/properties/spec/properties/updates/properties/windows/items",
+        "(!has(self.from) || self.from.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')) && \
+         (!has(self.to) || self.to.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$'))",
+        "spec.updates.windows opens and closes at times of day such as 08:00 and 18:00",
+    ),
+    (
+        "/properties/spec/properties/updates/properties/freeze/items",
+        "[self.from, self.to].all(at, at.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$'))",
+        "spec.updates.freeze begins and ends at dates such as 2026-12-20 or 2026-12-20T18:00; the zone stands in timeZone",
+    ),
+    (
         "/properties/spec/properties/target",
         "has(self.marker) ? !has(self.application) && !has(self.component) && !has(self.path) : has(self.application) && \
          has(self.component)",
@@ -135,7 +159,7 @@ pub fn crd() -> Value {
             rules.push(json!({ "rule": rule, "message": message }));
         }
     }
-    bound_texts(&mut schema);
+    bound(&mut schema);
     let kind = client::image_gitops();
     let column = |name: &str, path: &str| json!({ "name": name, "type": "string", "jsonPath": path });
     let wide =
@@ -172,19 +196,29 @@ pub fn crd() -> Value {
     })
 }
 
-/// CEL's cost is estimated from the longest text there can be: without a bound the API server refuses the rules. No text
-/// of a spec comes near these.
-fn bound_texts(schema: &mut Value) {
-    for (at, most) in [
-        ("/properties/spec/properties/image", 512),
-        ("/properties/spec/properties/interval", 32),
-        ("/properties/spec/properties/git/properties/url", 2048),
-        ("/properties/spec/properties/git/properties/path", 1024),
-        ("/properties/spec/properties/policy/properties/sort", 32),
-        ("/properties/spec/properties/policy/properties/order", 32),
+/// CEL's cost is estimated from the longest text and list there can be: without a bound the API server refuses the rules.
+/// No text of a spec comes near these.
+fn bound(schema: &mut Value) {
+    let spec = "/properties/spec/properties";
+    for (at, key, most) in [
+        ("image", "maxLength", 512),
+        ("interval", "maxLength", 32),
+        ("git/properties/url", "maxLength", 2048),
+        ("git/properties/path", "maxLength", 1024),
+        ("policy/properties/sort", "maxLength", 32),
+        ("policy/properties/order", "maxLength", 32),
+        ("updates/properties/minAge", "maxLength", 32),
+        ("updates/properties/healthTimeout", "maxLength", 32),
+        ("updates/properties/windows", "maxItems", MOST_WINDOWS),
+        ("updates/properties/windows/items/properties/days", "maxItems", 7),
+        ("updates/properties/windows/items/properties/from", "maxLength", 32),
+        ("updates/properties/windows/items/properties/to", "maxLength", 32),
+        ("updates/properties/freeze", "maxItems", MOST_WINDOWS),
+        ("updates/properties/freeze/items/properties/from", "maxLength", 32),
+        ("updates/properties/freeze/items/properties/to", "maxLength", 32),
     ] {
-        if let Some(text) = schema.pointer_mut(at).and_then(Value::as_object_mut) {
-            text.insert("maxLength".into(), json!(most));
+        if let Some(part) = schema.pointer_mut(&format!("{spec}/{at}")).and_then(Value::as_object_mut) {
+            part.insert(key.into(), json!(most));
         }
     }
 }

@@ -13,6 +13,7 @@ mod crd;
 mod error;
 mod event;
 mod flux;
+mod health;
 mod lease;
 mod owner;
 mod resource;
@@ -21,7 +22,7 @@ mod secret;
 mod status;
 mod watch;
 
-pub use application::{Applications, Followed, Left, Want};
+pub use application::{Applications, Follow, Followed, Left, Want};
 pub use client::Cluster;
 pub use crd::crd;
 pub use error::KubeError;
@@ -31,7 +32,7 @@ pub use owner::Owner;
 pub use resource::{Invalid, Stored};
 pub use run::{RunState, run_state};
 pub use secret::{Fetched, Secrets};
-pub use status::{Condition, HistoryEntry, News, Status, TagCounts};
+pub use status::{Condition, HistoryEntry, News, RolloutStatus, Status, TagCounts, Waiting};
 pub use watch::{Change, Scope, Touched, applications, resources};
 
 /// The group of the resource.

@@ -3,7 +3,10 @@
 //! `Ready` is always there. `Reconciling` and `Stalled` are there only while true: the one says that the service is at it by
 //! itself, the other that nothing happens until a person changes something.
 
-use image_gitops_core::reason::{Reason, Retry};
+use image_gitops_core::{
+    health::{Phase, Rollout},
+    reason::{Reason, Retry},
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +54,12 @@ pub struct Status {
     /// The last images that Git held, the newest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
+    /// The tags that `updates.minAge` watches, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
+    /// How the component is with the image that the Application in the cluster holds, where that is looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// The annotations that asked to look now, when it was last looked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_sync: Option<String>,
@@ -78,6 +87,67 @@ pub struct HistoryEntry {
     pub commit: Option<String>,
     /// When it was first seen in Git.
     pub time: String,
+}
+
+/// A tag that waits for its age.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub struct Waiting {
+    /// The tag.
+    pub tag: String,
+    /// Since when it is known.
+    pub since: String,
+    /// What it named then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// How a component is with an image.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStatus {
+    /// The image in the Application's spec, `repository:tag`.
+    pub image: String,
+    /// Since when it is there.
+    pub since: String,
+    /// `Settling`, `Healthy`, `Unhealthy`, or `Failed`: unhealthy by our update.
+    pub phase: String,
+    /// The image before it, where the component was healthy with that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Since when the component is unhealthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unhealthy_since: Option<String>,
+    /// The component's own words for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl RolloutStatus {
+    /// As it is kept.
+    pub fn new(rollout: &Rollout) -> Self {
+        Self {
+            image: rollout.image.clone(),
+            since: rollout.since.to_string(),
+            phase: format!("{:?}", rollout.phase),
+            before: rollout.before.clone(),
+            unhealthy_since: rollout.unhealthy_since.map(|at| at.to_string()),
+            message: rollout.message.clone(),
+        }
+    }
+
+    /// As it is judged; `None` where it was not written by us.
+    pub fn read(&self) -> Option<Rollout> {
+        Some(Rollout {
+            image: self.image.clone(),
+            since: self.since.parse().ok()?,
+            phase: [Phase::Settling, Phase::Healthy, Phase::Unhealthy, Phase::Failed]
+                .into_iter()
+                .find(|phase| format!("{phase:?}") == self.phase)?,
+            before: self.before.clone(),
+            unhealthy_since: self.unhealthy_since.as_ref().map(|at| at.parse()).transpose().ok()?,
+            message: self.message.clone(),
+        })
+    }
 }
 
 /// One condition, as in Kubernetes' `meta/v1`.
@@ -123,6 +193,10 @@ pub struct News {
     pub credentials: Option<String>,
     /// The annotations that asked to look now.
     pub sync: String,
+    /// The tags whose age is watched, where that is known.
+    pub waiting: Option<Vec<Waiting>>,
+    /// How the component is, where that is known; `Some(None)` where it is not looked at.
+    pub rollout: Option<Option<RolloutStatus>>,
 }
 
 impl Status {
@@ -135,6 +209,8 @@ impl Status {
         next.policy = news.policy.clone().or(next.policy);
         next.credentials = news.credentials.clone().or(next.credentials);
         next.tags = news.tags.or(next.tags);
+        next.waiting = news.waiting.clone().unwrap_or(next.waiting);
+        next.rollout = news.rollout.clone().unwrap_or(next.rollout);
         next.last_handled_sync = Some(news.sync.clone()).filter(|sync| !sync.is_empty());
         if news.reason.is_ready() && news.reason != Reason::Suspended {
             next.last_scan = Some(now.clone());
@@ -219,6 +295,8 @@ mod tests {
             policy: None,
             credentials: None,
             sync: String::new(),
+            waiting: None,
+            rollout: None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::error::RegistryError;
 use crate::http::{Answer, Call, Request};
 
 /// The digest of an index is wanted where there is one: without its types, a registry gives one platform's manifest.
-const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
+pub(crate) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, \
      application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json";

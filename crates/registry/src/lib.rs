@@ -1,11 +1,13 @@
 //! One repository's tags and digests, over the [OCI distribution API].
 //!
 //! A [`Registry`] is one host seen with one [`Access`]. [`Registry::tags`] returns the **whole** list of a repository's
-//! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now, and [`Registry::signatures`]
-//! what cosign attached to that. Every call is bounded in time, requests and bytes by [`Limits`].
+//! tags or an error, never a part of it; [`Registry::digest`] returns what a tag names now, [`Registry::signatures`] what
+//! cosign attached to that, and [`Registry::created`] when an image says that it was made. Every call is bounded in time,
+//! requests and bytes by [`Limits`].
 //!
 //! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
-//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `attached` what is attached to it; `refusal` says
+//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `attached` what
+//! is attached to it; `created` an image's configuration; `refusal` says
 //! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
 //! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
 //!
@@ -13,6 +15,7 @@
 
 mod attached;
 mod auth;
+mod created;
 mod digest;
 mod error;
 #[cfg(feature = "fuzz")]
@@ -129,5 +132,18 @@ impl Registry {
         place: Place,
     ) -> Result<Signatures, RegistryError> {
         attached::read(&self.0, repository, digest, place).await
+    }
+
+    /// When the image of this digest says that it was made, in its own words (RFC 3339); of an index, its first platform's.
+    /// `None` where it does not say. Whoever pushed it chose these words.
+    ///
+    /// # Errors
+    /// As [`Registry::digest`].
+    pub async fn created(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<String>, RegistryError> {
+        created::read(&self.0, repository, digest).await
     }
 }

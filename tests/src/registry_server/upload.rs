@@ -13,8 +13,10 @@ pub(super) enum Kind {
     Index,
 }
 
-/// Where to push.
+/// Where to push, and what the image says of itself.
 pub(super) struct Target {
+    /// When it was made, where its configuration says so.
+    pub(super) created: Option<String>,
     pub(super) base: String,
     pub(super) ca: Option<String>,
     pub(super) account: Option<(&'static str, &'static str)>,
@@ -83,11 +85,14 @@ impl<'a> Session<'a> {
 
     /// A config and an empty layer, and the manifest that names them: its digest and size.
     async fn image(&self, tag: &str, version: &str, architecture: &str) -> (String, usize) {
-        let config = json!({
+        let mut config = json!({
             "architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []},
             "config": {"Labels": {"repository": self.repository, "version": version}},
-        })
-        .to_string();
+        });
+        if let (Some(time), Some(config)) = (&self.target.created, config.as_object_mut()) {
+            config.insert("created".into(), time.as_str().into());
+        }
+        let config = config.to_string();
         // Two blocks of zeros: the empty tar archive.
         let layer = vec![0; 1024];
         let manifest = json!({

@@ -124,6 +124,15 @@ pub(super) fn interval(text: Option<&str>) -> Result<Duration, SpecError> {
 /// Parses `1h30m`, `2m`, `10s`, as Kubernetes writes lengths of time. Less than [`LEAST_INTERVAL`] is refused, and more
 /// than [`LONGEST_INTERVAL`].
 pub fn parse_interval(text: &str) -> Result<Duration, SpecReason> {
+    match parse_duration(text)? {
+        interval if interval < LEAST_INTERVAL => Err(SpecReason::IntervalTooShort(text.to_owned())),
+        interval if interval > LONGEST_INTERVAL => Err(SpecReason::IntervalTooLong(text.to_owned())),
+        interval => Ok(interval),
+    }
+}
+
+/// Parses a length of time.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, SpecReason> {
     let malformed = || SpecReason::Interval(text.to_owned());
     let mut seconds: u64 = 0;
     let mut rest = text;
@@ -146,12 +155,7 @@ pub fn parse_interval(text: &str) -> Result<Duration, SpecReason> {
         seconds = number.checked_mul(unit).and_then(|n| seconds.checked_add(n)).ok_or_else(malformed)?;
         rest = tail.unwrap_or_default();
     }
-    let interval = Duration::from_secs(seconds);
-    match interval {
-        _ if interval < LEAST_INTERVAL => Err(SpecReason::IntervalTooShort(text.to_owned())),
-        _ if interval > LONGEST_INTERVAL => Err(SpecReason::IntervalTooLong(text.to_owned())),
-        _ => Ok(interval),
-    }
+    Ok(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -4,9 +4,13 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use futures_util::future::join_all;
-use image_gitops_core::decide::{self, Outcome};
+use image_gitops_core::{
+    decide::{self, Outcome},
+    wait,
+};
 use image_gitops_git::Want;
 use image_gitops_registry::TagList;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::CommandError;
@@ -137,11 +141,15 @@ fn shown(places: &[Place]) -> String {
 /// What a pass would decide, but for what people did before: that takes the branch's history.
 fn decided(job: &Job, list: &TagList, places: Vec<Place>) -> Result<String, Failure> {
     let sites: Vec<_> = places.into_iter().map(|place| place.site).collect();
-    let decision = decide::decide(&job.resource, &list.tags, &sites, None)?;
+    let mut decision = decide::decide(&job.resource, &list.tags, &sites, None)?;
+    wait::for_window(&job.resource.updates, &mut decision, Timestamp::now());
     let (matched, policy) = (decision.matched, &job.resource.rules.policy);
     Ok(match decision.outcome {
         Outcome::UpToDate => format!("{matched} tags allowed ({policy}), none newer than the file's"),
         Outcome::Update(tag) => format!("{matched} tags allowed ({policy}), the newest {tag}"),
+        // Only what a cluster knows leads to that.
+        Outcome::Revert(revert) => format!("{matched} tags allowed ({policy}); back to {}", revert.to),
         Outcome::Hold(hold) => hold.to_string(),
+        Outcome::Wait(wait) => format!("{matched} tags allowed ({policy}); {wait}"),
     })
 }

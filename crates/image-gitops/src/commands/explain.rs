@@ -55,6 +55,9 @@ fn print(out: &mut dyn Write, explanation: &Explanation) -> io::Result<()> {
     if let Some(held) = &explanation.held {
         writeln!(out, "  held: {held}")?;
     }
+    if let Some(waits) = &explanation.waits {
+        writeln!(out, "  waits: {waits}")?;
+    }
     let width = explanation.tags.iter().map(|verdict| verdict.tag.len()).max().unwrap_or_default();
     for verdict in &explanation.tags {
         let (mark, style) = if verdict.chosen { ('*', GREEN) } else { (' ', DIM) };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
@@ -15,6 +16,7 @@ use crate::{
     job::Group,
     pipeline::{self, Mode},
     report::{GroupReport, json, text},
+    serve,
 };
 
 /// Keeps every branch up to date. Each has its own rhythm: the shortest interval of its resources, or `interval`.
@@ -67,11 +69,13 @@ async fn keep(
             report = pipeline::pass(&group, Mode::Sync) => report,
             () = ended_outside_a_push(&group, stopped.clone()) => return,
         };
+        let wakes: Vec<Timestamp> = report.resources.iter().filter_map(|resource| resource.wake).collect();
         if reports.send(report).await.is_err() {
             return;
         }
         // A tenth more or less, so that many instances do not ask a registry in step.
         let wait = interval.mul_f64(0.9 + 0.2 * fastrand::f64());
+        let wait = wakes.into_iter().map(serve::until).chain([wait]).min().unwrap_or(interval);
         tokio::select! {
             () = sleep(wait) => {}
             _ = stopped.changed() => {}

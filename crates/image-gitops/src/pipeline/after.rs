@@ -44,8 +44,9 @@ impl Says {
         let ours = |message: &str| {
             let job = planned.job;
             let written = message::last_written([message], &job.resource.id, job.path.as_str());
-            written.is_some_and(|written| {
-                written.repository == *repository && written.tag.map(|t| t.to_string()) == tag
+            written.is_some_and(|last| {
+                let image = last.image;
+                !last.reverted && image.repository == *repository && image.tag.map(|t| t.to_string()) == tag
             })
         };
         let tip = snapshot.known_history().commits.into_iter().next();

@@ -132,6 +132,7 @@ fn compose(jobs: &[Planned<'_>], updates: &[Option<Update>]) -> String {
             Written {
                 resource: &resource.id,
                 image: &update.image,
+                undoes: planned.undoes().map(|revert| (&revert.from, revert.why.as_str())),
                 old,
                 digest: planned.digest.as_ref(),
                 signer: planned.signer.as_ref().map(ToString::to_string),

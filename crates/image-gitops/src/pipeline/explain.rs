@@ -1,17 +1,18 @@
 //! Why each tag won or lost, with the same floors as a pass would use.
 
 use image_gitops_core::{
-    decide::{self, Decision, Outcome},
+    decide::{self, Decision, Note, Outcome},
     image::Tag,
     yaml::Site,
 };
 use image_gitops_cosign::Signer;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
     observe::{self, Behind, Offer},
     place::Files,
-    plan::UNSIGNED_TAGS,
+    plan::{Planned, UNSIGNED_TAGS},
 };
 use crate::{
     job::{Group, Job},
@@ -31,6 +32,9 @@ pub(crate) struct Explanation {
     /// Why nothing is written, whatever the tags say: a person decided so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) held: Option<String>,
+    /// What is to be written, but not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waits: Option<String>,
     pub(crate) tags: Vec<TagVerdict>,
     /// What could not be read.
     pub(crate) problems: Vec<Problem>,
@@ -76,13 +80,11 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
         let resource = &job.resource;
         let mut failures = Vec::new();
         let mut offer = offer;
-        let sites: Vec<Site> = match observed.places(job, files.as_mut()) {
-            Ok(places) => places.into_iter().map(|place| place.site).collect(),
-            Err(failure) => {
-                failures.push(failure);
-                Vec::new()
-            }
-        };
+        let places = observed.places(job, files.as_mut()).unwrap_or_else(|failure| {
+            failures.push(failure);
+            Vec::new()
+        });
+        let sites: Vec<Site> = places.iter().map(|place| place.site.clone()).collect();
         let standing = match decide::standing(resource, &sites) {
             Ok(standing) => standing,
             Err(refusal) => {
@@ -110,17 +112,29 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             failures.push(failure);
             None
         });
-        let tags = offer.list.map(|list| list.tags).unwrap_or_default();
-        let held = match decide::decide(resource, &tags, &sites, written.as_ref()) {
-            Ok(Decision { outcome: Outcome::Hold(hold), .. }) => Some(hold.to_string()),
-            _ => None,
-        };
+        let tags = offer.list.as_ref().map(|list| list.tags.clone()).unwrap_or_default();
         let unsigned = offer.unsigned.iter().map(|(tag, why)| TagVerdict {
             tag: tag.to_string(),
             chosen: false,
             key: None,
             reason: format!("newer, but not signed: {why}"),
         });
+        let unsigned: Vec<_> = unsigned.collect();
+        let mut planned = Planned::of(job, places, written.clone());
+        // Without a list, what is there to say was said; a hold is told all the same.
+        let mut listed = Ok(offer.list.unwrap_or_default());
+        planned.decide(&listed);
+        let is_decided = planned.decision.is_ok();
+        planned.hold_back(&mut listed, Timestamp::now()).await;
+        let (mut held, mut waits) = (None, None);
+        match planned.decision {
+            Ok(Decision { outcome: Outcome::Hold(hold), .. }) => held = Some(hold.to_string()),
+            Ok(Decision { outcome: Outcome::Wait(wait), .. }) => waits = Some(wait.to_string()),
+            Ok(Decision { notes, .. }) => {
+                waits = notes.iter().find(|note| matches!(note, Note::Young { .. })).map(ToString::to_string);
+            }
+            Err(failure) => failures.extend(Some(failure).filter(|_| is_decided)),
+        }
         let verdicts = resource.rules.explain(&tags, &floors).into_iter().map(|verdict| TagVerdict {
             tag: verdict.tag.to_string(),
             chosen: verdict.is_chosen(),
@@ -136,7 +150,8 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             policy: resource.rules.policy.to_string(),
             floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
             held,
-            tags: unsigned.chain(verdicts).collect(),
+            waits,
+            tags: unsigned.into_iter().chain(verdicts).collect(),
             problems: failures
                 .iter()
                 .map(|f| Problem { message: f.to_string(), causes: chain(f), hint: f.hint() })

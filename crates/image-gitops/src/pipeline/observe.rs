@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use image_gitops_core::{
-    image::{Digest, ImageRef, Tag},
-    message,
+    image::{Digest, Tag},
+    message::{self, LastWritten},
 };
 use image_gitops_cosign::Signer;
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
@@ -143,17 +143,22 @@ pub(crate) async fn history(group: &Group, snapshot: &Snapshot, jobs: &[&Job]) -
 }
 
 /// What our last commit wrote for a job.
-pub(crate) fn last_written(history: &History, job: &Job) -> Option<ImageRef> {
+pub(crate) fn last_written(history: &History, job: &Job) -> Option<LastWritten> {
     message::last_written(history.messages(), &job.resource.id, job.path.as_str())
+}
+
+/// The digest of a tag; `None` where the registry lists the tag but has nothing behind it.
+pub(crate) async fn digest(job: &Job, tag: &Tag) -> Result<Option<Digest>, Failure> {
+    match job.registry.digest(&job.resource.image, tag).await {
+        Ok(digest) => Ok(Some(digest)),
+        Err(RegistryError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Looks at what a tag names: its digest, and the signatures of that where the resource asks for them.
 pub(crate) async fn behind(job: &Job, tag: &Tag) -> Result<Behind, Failure> {
-    let digest = match job.registry.digest(&job.resource.image, tag).await {
-        Ok(digest) => digest,
-        Err(RegistryError::NotFound { .. }) => return Ok(Behind::Nothing),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(digest) = digest(job, tag).await? else { return Ok(Behind::Nothing) };
     let Some(signatures) = &job.signatures else { return Ok(Behind::Image(digest, None)) };
     Ok(match signatures.signer(&digest).await? {
         Ok(signer) => Behind::Image(digest, Some(signer)),

@@ -3,14 +3,21 @@
 use std::collections::BTreeMap;
 
 use image_gitops_core::{
-    decide::{self, Decision, Outcome, Refusal},
-    image::{Digest, ImageRef, Tag},
+    decide::{self, Decision, Note, Outcome, Refusal},
+    harm::{self, Revert},
+    health::{Phase, Rollout},
+    image::{Digest, Tag},
+    message::LastWritten,
     yaml::Site,
 };
 use image_gitops_cosign::Signer;
 use image_gitops_git::RepoPath;
+use image_gitops_registry::TagList;
+use jiff::Timestamp;
 
 use super::{
+    Kept, Mode,
+    ages::Known,
     observe::{self, Behind, Observed, Offer, Tags},
     place::{Files, Place, PlaceError},
 };
@@ -24,12 +31,18 @@ const DEAD_TAGS: usize = 5;
 /// How many tags are looked at for one that is signed. Each costs a few requests, and again with every pass until it is.
 pub(super) const UNSIGNED_TAGS: usize = 10;
 
+/// How often the registry is asked about one tag or another, for one resource: enough for [`DEAD_TAGS`], and for some that
+/// are pushed again meanwhile.
+const LOOKS: usize = 2 * DEAD_TAGS;
+
 /// What one resource comes to.
 pub(crate) struct Planned<'g> {
     pub(crate) job: &'g Job,
     pub(crate) places: Vec<Place>,
     /// What our last commit wrote, once the history was read.
-    written: Option<ImageRef>,
+    written: Option<LastWritten>,
+    rollout: Option<Rollout>,
+    pub(crate) ages: Known,
     pub(crate) decision: Result<Decision, Failure>,
     /// The digest of the tag that is to be written, once it was looked up.
     pub(crate) digest: Option<Digest>,
@@ -37,6 +50,8 @@ pub(crate) struct Planned<'g> {
     pub(crate) signer: Option<Signer>,
     /// The newer tags that were passed over because they are not signed.
     pub(crate) unsigned: Vec<(Tag, Unsigned)>,
+    /// How many tags had nothing behind them.
+    dead: usize,
 }
 
 /// Decides for every job of the group.
@@ -45,50 +60,76 @@ pub(crate) struct Planned<'g> {
 /// the next one is chosen.
 pub(crate) async fn decide_all<'g>(
     group: &'g Group,
+    mode: Mode<'_>,
     tags: &mut Tags,
     observed: &Observed,
     files: &mut Option<Files<'_>>,
 ) -> Vec<Planned<'g>> {
     let mut jobs: Vec<Planned<'g>> = Vec::new();
     for (job, offer) in group.jobs.iter().zip(tags.iter()) {
-        jobs.push(Planned::new(job, offer, observed, files.as_mut()));
+        let kept = match mode {
+            Mode::Serve(beside) => beside.kept.get(&job.resource.id).cloned(),
+            Mode::Plan | Mode::Sync => None,
+        };
+        jobs.push(Planned::new(job, kept, offer, observed, files.as_mut()));
     }
     refuse_shared_places(&mut jobs);
     obey_history(group, tags, observed, &mut jobs).await;
     for (planned, offer) in jobs.iter_mut().zip(tags.iter_mut()) {
-        planned.resolve(offer).await;
+        planned.resolve(offer, Timestamp::now()).await;
     }
     jobs
 }
 
 impl<'g> Planned<'g> {
-    /// Decides from the tags and the file alone.
-    fn new(job: &'g Job, offer: &Offer, observed: &Observed, files: Option<&mut Files<'_>>) -> Self {
-        let mut planned = Self {
+    /// A resource whose places and last image are known, on the command line.
+    pub(super) fn of(job: &'g Job, places: Vec<Place>, written: Option<LastWritten>) -> Self {
+        let (ages, decision) = (Known::new(None), Err(Failure::Suspended));
+        Self {
             job,
-            places: Vec::new(),
-            written: None,
-            decision: Err(Failure::Suspended),
+            places,
+            written,
+            rollout: None,
+            ages,
+            decision,
             digest: None,
             signer: None,
             unsigned: Vec::new(),
-        };
+            dead: 0,
+        }
+    }
+
+    /// Decides from the tags and the file alone.
+    fn new(
+        job: &'g Job,
+        kept: Option<Kept>,
+        offer: &Offer,
+        observed: &Observed,
+        files: Option<&mut Files<'_>>,
+    ) -> Self {
+        let rollout = kept.as_ref().and_then(|kept| kept.rollout.clone());
+        let mut planned = Self { rollout, ages: Known::new(kept), ..Self::of(job, Vec::new(), None) };
         match observed.places(job, files) {
             Ok(places) => {
                 planned.places = places;
-                planned.decide(offer);
+                planned.decide(&offer.list);
             }
             Err(failure) => planned.decision = Err(failure),
         }
         planned
     }
 
-    fn decide(&mut self, offer: &Offer) {
-        self.decision = match &offer.list {
-            Ok(tags) => decide::decide(&self.job.resource, &tags.tags, &self.sites(), self.written.as_ref())
-                .map_err(Failure::from),
+    pub(super) fn decide(&mut self, tags: &Result<TagList, Failure>) {
+        self.decision = match tags {
+            Ok(tags) => self.decide_among(&tags.tags),
             Err(failure) => Err(failure.clone()),
         };
+    }
+
+    /// What is to be done, were these the only tags.
+    pub(super) fn decide_among(&self, tags: &[Tag]) -> Result<Decision, Failure> {
+        let decision = decide::decide(&self.job.resource, tags, &self.sites(), self.written.as_ref());
+        decision.map_err(Failure::from)
     }
 
     fn sites(&self) -> Vec<Site> {
@@ -99,41 +140,59 @@ impl<'g> Planned<'g> {
     pub(crate) fn wants(&self) -> Option<&Tag> {
         match &self.decision {
             Ok(Decision { outcome: Outcome::Update(tag), .. }) => Some(tag),
+            Ok(Decision { outcome: Outcome::Revert(revert), .. }) => Some(&revert.to),
             _ => None,
+        }
+    }
+
+    /// From what we go back, and why.
+    pub(super) fn undoes(&self) -> Option<&Revert> {
+        match &self.decision {
+            Ok(Decision { outcome: Outcome::Revert(revert), .. }) => Some(revert),
+            _ => None,
+        }
+    }
+
+    /// Whether our last commit must be known: something would be written, or taken back.
+    fn needs_history(&self) -> bool {
+        self.wants().is_some() || self.rollout.as_ref().is_some_and(|rollout| rollout.phase == Phase::Failed)
+    }
+
+    /// Has the decision mind how the component is with what we wrote.
+    pub(super) fn mind_health(&mut self) {
+        if let (Some(rollout), Ok(decision)) = (&self.rollout, &self.decision) {
+            let decision = decision.clone();
+            self.decision = Ok(harm::answer(&self.job.resource, rollout, decision, self.written.as_ref()));
         }
     }
 
     /// Looks at what the chosen tag names. A tag with nothing behind it, or that is not signed, is dropped and the next one
     /// is taken.
-    async fn resolve(&mut self, offer: &mut Offer) {
-        let mut dead = 0;
-        while let Some(tag) = self.wants().cloned() {
-            let (resource, image) = (&self.job.resource.id, self.job.resource.image.to_string());
-            match observe::behind(self.job, &tag).await {
-                Ok(Behind::Image(digest, signer)) => {
-                    (self.digest, self.signer) = (Some(digest), signer);
+    async fn resolve(&mut self, offer: &mut Offer, now: Timestamp) {
+        for _ in 0..LOOKS + UNSIGNED_TAGS {
+            self.hold_back(&mut offer.list, now).await;
+            let Some(tag) = self.wants().cloned() else { break };
+            match (observe::behind(self.job, &tag).await, self.undoes().cloned()) {
+                (Ok(Behind::Image(digest, signer)), _) => {
+                    if self.ages.is_unchanged(&tag, &digest, now) {
+                        (self.digest, self.signer) = (Some(digest), signer);
+                        break;
+                    }
+                    // Pushed again, it is as young as that.
+                    self.decide(&offer.list);
+                }
+                (Ok(Behind::Nothing | Behind::Unsigned(_)), Some(revert)) => {
+                    self.hold_instead(revert);
                     break;
                 }
-                Ok(Behind::Nothing) => {
-                    tracing::warn!(%resource, %tag, "the registry lists a tag without a manifest; trying the next");
-                    dead += 1;
-                }
-                Ok(Behind::Unsigned(why)) => {
-                    tracing::info!(%resource, %tag, %why, "a tag is not signed; trying the next");
-                    offer.unsigned.push((tag.clone(), why));
-                }
-                Err(failure) => {
-                    self.decision = Err(failure);
-                    break;
-                }
+                (Ok(Behind::Nothing), None) => self.drop_dead(&tag, &mut offer.list),
+                (Ok(Behind::Unsigned(why)), None) => self.drop_unsigned(tag, why, offer),
+                (Err(failure), _) => self.decision = Err(failure),
             }
-            offer.drop(&tag);
-            self.decide(offer);
-            if self.wants().is_some() && dead == DEAD_TAGS {
-                self.decision = Err(Failure::DeadTags { image, tag: tag.to_string() });
-            } else if self.wants().is_some() && offer.unsigned.len() >= UNSIGNED_TAGS {
-                self.decision = Err(Failure::unsigned(&self.job.resource, &offer.unsigned));
-            }
+        }
+        if self.wants().is_some() && self.digest.is_none() {
+            // Never so far; what was not looked at is not written.
+            self.decision = Err(Failure::Late(self.job.resource.image.registry().to_owned()));
         }
         // Where nothing else is allowed, the list is not what is wrong.
         let nothing_left =
@@ -142,6 +201,41 @@ impl<'g> Planned<'g> {
             self.decision = Err(Failure::unsigned(&self.job.resource, &offer.unsigned));
         }
         self.unsigned.clone_from(&offer.unsigned);
+    }
+
+    /// Passes over a tag that is not signed; after some of them over all.
+    fn drop_unsigned(&mut self, tag: Tag, why: Unsigned, offer: &mut Offer) {
+        let resource = &self.job.resource;
+        tracing::info!(resource = %resource.id, %tag, %why, "a tag is not signed; trying the next");
+        offer.drop(&tag);
+        offer.unsigned.push((tag, why));
+        self.decide(&offer.list);
+        if self.wants().is_some() && offer.unsigned.len() >= UNSIGNED_TAGS {
+            self.decision = Err(Failure::unsigned(resource, &offer.unsigned));
+        }
+    }
+
+    /// Holds where the image to go back to is gone.
+    fn hold_instead(&mut self, revert: Revert) {
+        if let Ok(decision) = &mut self.decision {
+            decision.notes.retain(|note| !matches!(note, Note::WentBack { .. }));
+            decision.outcome = harm::cannot_revert(revert);
+        }
+    }
+
+    /// Passes over a tag that the registry lists but has nothing behind; after some of them over all.
+    pub(super) fn drop_dead(&mut self, tag: &Tag, tags: &mut Result<TagList, Failure>) {
+        let resource = &self.job.resource;
+        tracing::warn!(resource = %resource.id, %tag, "the registry lists a tag without a manifest; trying the next");
+        if let Ok(list) = tags {
+            list.tags.retain(|other| other != tag);
+        }
+        self.dead += 1;
+        self.decide(tags);
+        if self.dead == DEAD_TAGS && self.wants().is_some() {
+            self.decision =
+                Err(Failure::DeadTags { image: resource.image.to_string(), tag: tag.to_string() });
+        }
     }
 }
 
@@ -175,14 +269,14 @@ fn refuse_shared_places(jobs: &mut [Planned<'_>]) {
 
 /// Decides again, knowing what we wrote last, where something would be written.
 async fn obey_history(group: &Group, tags: &Tags, observed: &Observed, jobs: &mut [Planned<'_>]) {
-    let wanting: Vec<&Job> = jobs.iter().filter(|p| p.wants().is_some()).map(|p| p.job).collect();
+    let wanting: Vec<&Job> = jobs.iter().filter(|p| p.needs_history()).map(|p| p.job).collect();
     let Some(snapshot) = observed.snapshot.as_ref().filter(|_| !wanting.is_empty()) else { return };
     let history = observe::history(group, snapshot, &wanting).await;
-    for (planned, offer) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.wants().is_some()) {
+    for (planned, offer) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.needs_history()) {
         match &history {
             Ok(history) => {
                 planned.written = observe::last_written(history, planned.job);
-                planned.decide(offer);
+                planned.decide(&offer.list);
             }
             Err(failure) => planned.decision = Err(failure.clone()),
         }

@@ -20,6 +20,8 @@ use crate::{job::Unsigned, pipeline::place::PlaceError};
 pub(crate) enum Failure {
     #[error("spec.suspend is true")]
     Suspended,
+    #[error("the resource changed while it was looked at; it is looked at again")]
+    Outdated,
     #[error(transparent)]
     Registry(Arc<RegistryError>),
     /// The answer is waited for, but not in this pass.
@@ -95,6 +97,7 @@ impl Failure {
     pub(crate) fn reason(&self) -> Reason {
         match self {
             Self::Suspended => Reason::Suspended,
+            Self::Outdated => Reason::Progressing,
             Self::Registry(error) => registry(error),
             Self::Late(_) => Reason::Progressing,
             Self::Git(error) => git(error),
@@ -133,7 +136,7 @@ impl Failure {
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Suspended | Self::Late(_) => None,
+            Self::Suspended | Self::Outdated | Self::Late(_) => None,
             Self::Registry(error) => error.hint(),
             Self::Git(error) => error.hint(),
             Self::Yaml(error) => Some(error.hint()),

@@ -70,6 +70,7 @@ fn job(out: &mut dyn Write, err: &mut dyn Write, report: &JobReport) -> io::Resu
         Status::Planned => (YELLOW, "would update"),
         Status::UpToDate => (GREEN, "up to date"),
         Status::Held => (YELLOW, "held"),
+        Status::Waiting => (YELLOW, "waiting"),
         Status::Suspended => (YELLOW, "suspended"),
         Status::Refused => (RED, "refused"),
         Status::Moved => (RED, "moved"),
@@ -81,6 +82,9 @@ fn job(out: &mut dyn Write, err: &mut dyn Write, report: &JobReport) -> io::Resu
         Some(tag) if matches!(report.status, Status::Updated | Status::Planned) => {
             let current = if current.is_empty() { "no tag" } else { &current };
             writeln!(out, "  {}: {current} -> {tag}", report.image)?;
+        }
+        Some(tag) if report.status == Status::Waiting => {
+            writeln!(out, "  {}: {current}, and not yet {tag}", report.image)?;
         }
         Some(tag) => writeln!(out, "  {}: {current}, and not {tag}", report.image)?,
         None if !current.is_empty() => writeln!(out, "  {}: {current}", report.image)?,
@@ -97,7 +101,7 @@ fn job(out: &mut dyn Write, err: &mut dyn Write, report: &JobReport) -> io::Resu
     }
     let Some(message) = &report.message else { return Ok(()) };
     match report.status {
-        Status::Held | Status::Suspended => writeln!(out, "  {message}"),
+        Status::Held | Status::Waiting | Status::Suspended => writeln!(out, "  {message}"),
         _ => {
             out.flush()?;
             error(err, message, &report.causes, report.hint.as_deref())

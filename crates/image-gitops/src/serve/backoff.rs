@@ -7,9 +7,12 @@ use std::{
 };
 
 use image_gitops_core::reason::{Reason, Retry};
+use jiff::Timestamp;
 
 /// The wait after the first failure that may heal by itself. It doubles with each, up to the interval.
 const FIRST: Duration = Duration::from_secs(5);
+/// How much later, in milliseconds at most, what waits for a moment is looked at.
+const SLACK: u64 = 500;
 /// The longest that a server's wish is granted: a day. A wrong clock somewhere must not stop updates for ever.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
@@ -19,6 +22,12 @@ pub(super) fn wait(reason: Reason, failures: u32, interval: Duration) -> Duratio
         Retry::Soon => (FIRST * 2_u32.saturating_pow(failures.min(12).saturating_sub(1))).min(interval),
         Retry::AtInterval | Retry::OnChange => interval,
     }
+}
+
+/// The time to a moment, and a little more: many resources may wait for the same one.
+pub(crate) fn until(at: Timestamp) -> Duration {
+    let left = Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default();
+    left + Duration::from_millis(fastrand::u64(0..=SLACK))
 }
 
 /// Registries that asked to be left alone, for all branches together.

@@ -1,7 +1,7 @@
 //! The cluster after Git: the Application is made to hold what the branch says.
 
 use image_gitops_core::{reason::Reason, resource::Resource, spec::Deploy, yaml::Locator};
-use image_gitops_kube::{Followed, KubeError, Want};
+use image_gitops_kube::{Follow, Followed, KubeError, Want};
 
 use super::{Service, tell};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What became of the Application.
-pub(super) type Deployed = Option<Result<Followed, KubeError>>;
+pub(super) type Deployed = Option<Result<Follow, KubeError>>;
 
 /// Makes the Application follow; `None` where there is nothing to follow, or the resource says not to.
 pub(super) async fn follow(
@@ -26,7 +26,7 @@ pub(super) async fn follow(
     let want = want(resource, says, commit)?;
     let application = want.application;
     let followed = service.applications.follow(&resource.id.namespace, &want).await;
-    if let Ok(Followed::Patched { from }) = &followed {
+    if let Ok(Follow { followed: Followed::Patched { from }, .. }) = &followed {
         tracing::info!(resource = %resource.id, %application, from, to = %says.value, "the Application was patched");
     }
     Some(followed)
@@ -49,7 +49,7 @@ pub(super) fn want<'w>(resource: &'w Resource, says: &'w Says, commit: Option<&'
 
 /// What is to be said of it, after the sentence about Git.
 pub(super) fn in_words(deployed: &Deployed) -> Option<String> {
-    match deployed.as_ref()? {
+    match deployed.as_ref()?.as_ref().map(|follow| &follow.followed) {
         Ok(Followed::Same) => None,
         Ok(Followed::Patched { from }) => Some(format!("the Application was changed from {from}")),
         Ok(Followed::Nudged(owner)) => Some(format!("{owner} was asked to apply it")),

@@ -6,10 +6,11 @@ use image_gitops_core::{
     reason::{Reason, Retry},
     resource::{DEFAULT_INTERVAL, Resource, ResourceId},
 };
-use image_gitops_kube::Stored;
+use image_gitops_kube::{Follow, Followed, Stored};
+use jiff::Timestamp;
 
 use super::{
-    Service, backoff, deploy, own,
+    Service, backoff, deploy, health, own,
     secrets::{Read, Trouble},
     store::Outcome,
     tell,
@@ -18,7 +19,7 @@ use crate::{
     credentials::Ambient,
     input::Input,
     job::{self, Group},
-    pipeline::{self, Mode},
+    pipeline::{self, Beside, Mode},
     report::{GroupReport, JobReport, chain},
 };
 
@@ -78,7 +79,13 @@ impl Branch {
             }
         }
         for group in &self.groups {
-            let report = pipeline::pass(group, Mode::Serve).await;
+            let is_current = |id: &ResourceId| {
+                let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
+                known.is_some_and(|known| service.store.is_current(known))
+            };
+            let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(stored)));
+            let beside = Beside { kept: kept.collect(), is_current: &is_current };
+            let report = pipeline::pass(group, Mode::Serve(&beside)).await;
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;
                 if outcome.reason == Reason::Progressing {
@@ -93,6 +100,7 @@ impl Branch {
                     service.backoff.hold(resource.image.registry(), asked);
                 }
                 due.add(outcome.reason, resource.interval, outcome.retry_after);
+                due.wake(outcome.wake);
                 let found = ready.iter().find(|(stored, _)| stored.id == resource.id);
                 if let Some((stored, _)) = found {
                     land(service, stored, resource, (group, job), &report, outcome, ticket, &mut due).await;
@@ -170,12 +178,14 @@ async fn land(
     if reason == Reason::DeployFailed {
         due.add(reason, resource.interval, None);
     }
+    let rollout = health::after(service, stored, resource, outcome, &deployed, due);
     let told = tell::Told {
         reason,
         message: tell::message(outcome, commit, &deployed),
         commit: commit.map(str::to_owned).or_else(|| tell::unsaid(stored, outcome)),
         credentials: tell::credentials(resource, group, job),
-        patched: matches!(deployed, Some(Ok(image_gitops_kube::Followed::Patched { .. }))),
+        patched: matches!(deployed, Some(Ok(Follow { followed: Followed::Patched { .. }, .. }))),
+        rollout,
     };
     service.metrics.outcome(reason);
     service.store.set_outcome(
@@ -187,7 +197,7 @@ async fn land(
             says: outcome.says.clone(),
             digest: outcome.digest.clone(),
             commit: told.commit.clone().or_else(|| tell::said(stored, outcome)),
-            followed: deployed.and_then(Result::ok),
+            followed: deployed.and_then(Result::ok).map(|follow| follow.followed),
         },
     );
     tell::outcome(service, stored, outcome, told).await;
@@ -207,8 +217,10 @@ fn held(service: &Service, resource: &Resource) -> Option<Trouble> {
 
 /// When the branch is to be looked at again.
 #[derive(Default)]
-struct Due {
+pub(super) struct Due {
     waits: Vec<(Reason, Duration, Option<Duration>)>,
+    /// The first moment at which something that waits may go on.
+    wake: Option<Timestamp>,
     failed: bool,
 }
 
@@ -218,11 +230,17 @@ impl Due {
         self.waits.push((reason, interval, asked));
     }
 
-    /// The shortest wait of any resource, a tenth more or less: many branches must not ask in step.
+    pub(super) fn wake(&mut self, at: Option<Timestamp>) {
+        self.wake = self.wake.into_iter().chain(at).min();
+    }
+
+    /// The shortest wait of any resource, a tenth more or less: many branches must not ask in step. What waits for a moment
+    /// is looked at then, and not before.
     fn wait(&self, failures: u32) -> Duration {
         let waits = self.waits.iter().map(|(reason, interval, asked)| {
             backoff::wait(*reason, failures, *interval).max(asked.unwrap_or_default())
         });
-        waits.min().unwrap_or(DEFAULT_INTERVAL).mul_f64(0.9 + 0.2 * fastrand::f64())
+        let wait = waits.min().unwrap_or(DEFAULT_INTERVAL).mul_f64(0.9 + 0.2 * fastrand::f64());
+        self.wake.map_or(wait, |at| wait.min(backoff::until(at)))
     }
 }

@@ -94,6 +94,11 @@ impl Store {
         self.inner().resources.get(id).cloned()
     }
 
+    /// Whether a resource is still there, with the spec that `stored` has.
+    pub(super) fn is_current(&self, stored: &Stored) -> bool {
+        self.get(&stored.id).is_some_and(|now| now.uid == stored.uid && now.generation == stored.generation)
+    }
+
     fn find(&self, fits: impl Fn(&Stored) -> bool) -> Vec<Arc<Stored>> {
         self.inner().resources.values().filter(|stored| fits(stored)).cloned().collect()
     }

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use image_gitops_core::{
+    age::Seen,
+    health::Rollout,
+    image::{Digest, Tag},
     reason::Reason,
     resource::{Resource, ResourceId},
 };
-use image_gitops_kube::{EventKind, KubeError, News, Stored, TagCounts};
+use image_gitops_kube::{EventKind, KubeError, News, RolloutStatus, Stored, TagCounts, Waiting};
 use jiff::Timestamp;
 
 use super::{
@@ -16,6 +19,7 @@ use super::{
 };
 use crate::{
     job::{Group, Job},
+    pipeline::Kept,
     report::JobReport,
 };
 
@@ -30,6 +34,35 @@ pub(super) struct Told {
     pub(super) credentials: String,
     /// Whether the Application was changed by us just now.
     pub(super) patched: bool,
+    /// How the component is; `None` where that is not known now, `Some(None)` where it is not looked at.
+    pub(super) rollout: Option<Option<Rollout>>,
+}
+
+/// What a status keeps for the next pass. What cannot be read there was not written by us, and is seen anew.
+pub(super) fn kept(stored: &Stored) -> Kept {
+    let status = &stored.status;
+    let watches = stored.resource.as_ref().is_ok_and(Resource::watches_health);
+    let read = |waiting: &Waiting| {
+        Some(Seen {
+            tag: Tag::new(waiting.tag.as_str()).ok()?,
+            since: Some(waiting.since.parse().ok()?),
+            digest: waiting.digest.as_ref().and_then(|digest| Digest::new(digest.as_str()).ok()),
+        })
+    };
+    Kept {
+        seen: status.waiting.iter().filter_map(read).collect(),
+        rollout: status.rollout.as_ref().filter(|_| watches).and_then(RolloutStatus::read),
+        was_looked_at: status.tags.is_some() || status.last_scan.is_some(),
+    }
+}
+
+/// The tags whose age is watched, as a status keeps them.
+fn waiting(seen: &[Seen]) -> Vec<Waiting> {
+    let write = |seen: &Seen| {
+        let (tag, digest) = (seen.tag.to_string(), seen.digest.as_ref().map(ToString::to_string));
+        Some(Waiting { tag, since: seen.since?.to_string(), digest })
+    };
+    seen.iter().filter_map(write).collect()
 }
 
 /// Says that nothing could be tried for a resource.
@@ -45,6 +78,8 @@ pub(super) async fn trouble(service: &Service, stored: &Stored, reason: Reason, 
         policy: None,
         credentials: None,
         sync: stored.sync.clone(),
+        waiting: None,
+        rollout: None,
     };
     service.metrics.outcome(reason);
     say(service, stored, news, false).await;
@@ -64,6 +99,8 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         policy: Some(report.policy.clone()),
         credentials: Some(told.credentials),
         sync: stored.sync.clone(),
+        waiting: report.seen.as_deref().map(waiting),
+        rollout: told.rollout.map(|rollout| rollout.as_ref().map(RolloutStatus::new)),
     };
     say(service, stored, news, told.patched).await;
 }

@@ -11,4 +11,5 @@ mod run;
 mod scene;
 mod signed;
 mod sync;
+mod updates;
 mod usage;

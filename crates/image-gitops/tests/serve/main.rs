@@ -14,6 +14,8 @@ mod base;
 
 mod hangs;
 mod heals;
+mod health;
+mod people;
 mod resource;
 mod scene;
 mod signed;

@@ -31,6 +31,23 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "either publicKeys or keyless",
     ),
     ("deploy: auto", "verify: {cosign: {keyless: {issuer: i}}}", "either identity or identityPattern"),
+    ("deploy: auto", "updates: {minAge: soon}", "spec.updates.minAge is a length of time such as 30m"),
+    ("deploy: auto", "updates: {healthTimeout: 5}", "spec.updates.healthTimeout"),
+    (
+        "deploy: auto",
+        "updates: {healthTimeout: 1d}",
+        "spec.updates.healthTimeout is a length of time such as 5m",
+    ),
+    ("deploy: auto", "updates: {onUnhealthy: panic}", "supported values: \"hold\", \"revert\", \"continue\""),
+    ("deploy: auto", "updates: {minAge: 0s}", "spec.updates.minAge is a length of time such as 30m"),
+    ("deploy: auto", "updates: {windows: [{from: '8:00'}]}", "times of day such as 08:00"),
+    ("deploy: auto", "updates: {windows: [{from: '24:00'}]}", "times of day such as 08:00"),
+    ("deploy: auto", "updates: {windows: [{days: [Monday]}]}", "supported values: \"mon\""),
+    (
+        "deploy: auto",
+        "updates: {freeze: [{from: '2026-12-20T00:00Z', to: '2027-01-01'}]}",
+        "stands in timezone",
+    ),
     ("deploy: auto", "deploy: always", "supported values: \"auto\", \"patch\", \"git-only\""),
 ];
 
@@ -66,6 +83,15 @@ fn what_only_rust_can_see_is_stalled_with_the_reason() {
     assert_eq!(back["status"]["conditions"].as_array().unwrap().len(), 1, "{back}");
     assert_eq!(service.probe("/readyz").0, 200);
     assert!(service.probe("/metrics").1.contains("image_gitops_resources 1"));
+}
+
+#[test]
+fn a_time_zone_that_there_is_not_is_stalled_with_the_one_that_was_meant() {
+    let cluster = Cluster::new();
+    cluster.apply_resource("  updates: {windows: [{timeZone: Paris}]}\n");
+    let _service = cluster.serve(&[]);
+    let status = cluster.until_reason("InvalidSpec");
+    assert!(status["message"].as_str().unwrap().contains("such as Europe/Paris"), "{status}");
 }
 
 #[test]

@@ -185,6 +185,23 @@ fn a_step_with_nothing_to_do_goes_on_without_a_commit() {
 }
 
 #[test]
+fn a_step_outside_of_the_windows_goes_on_with_what_git_holds() {
+    let stage = Stage::new();
+    let (updates, _) = crate::people::freeze(3600);
+    stage.cluster.apply_resource(&format!("  interval: 1h\n{updates}"));
+    stage.cluster.scene.tag(NEW);
+    let before = stage.cluster.scene.tip();
+    let _service = stage.serve();
+    stage.run_workflow();
+    stage.until_step("succeeded", &format!("{NEW} waits until"));
+    stage.deployed_with_nothing_but(OLD);
+    assert_eq!(stage.cluster.scene.tip(), before);
+    let note =
+        stage.cluster.plane.wait_until(&stage.object("/api/v1/namespaces/NS/configmaps/note"), |_| true);
+    assert_eq!(note["data"]["tag"], OLD);
+}
+
+#[test]
 fn a_step_waits_until_whoever_applies_the_application_has_done_so() {
     let stage = Stage::new();
     stage.cluster.apply_resource("  interval: 1h\n  deploy: git-only\n");

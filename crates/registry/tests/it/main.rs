@@ -5,6 +5,7 @@
 mod attached;
 mod authentication;
 mod bounds;
+mod created;
 mod digests;
 mod listing;
 mod oci_client;

@@ -237,7 +237,7 @@ fn of_outcome(stored: &Arc<Stored>, outcome: &Outcome, rolled_out: bool) -> Answ
     let state = match outcome.reason {
         Reason::Updated => StepState::Updated,
         Reason::UpToDate => StepState::Current,
-        Reason::Held | Reason::Suspended => StepState::Held,
+        Reason::Held | Reason::Waiting | Reason::Suspended => StepState::Held,
         reason if reason.retry() == Retry::Soon => {
             // The reason alone, so that the sentence is the same while the state is: KubeVela then waits longer and longer.
             let message = format!("image-gitops tries again: {reason} ({})", stored.id);
