@@ -14,6 +14,7 @@ pub mod explain;
 pub mod image;
 pub mod message;
 pub mod policy;
+pub mod reach;
 pub mod reason;
 pub mod resource;
 pub mod secret;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
+use image_gitops_core::reach::Reach;
 
 use crate::http::Http;
 use crate::local::Local;
@@ -17,6 +18,8 @@ pub struct Access {
     pub credential: Credential,
     /// Certificates of further authorities that are trusted, as PEM.
     pub ca: Option<String>,
+    /// Which hosts and addresses may be asked: the server, and where it redirects to.
+    pub reach: Reach,
 }
 
 /// The most that one call may take.
@@ -70,11 +73,15 @@ impl Remote {
     /// A client for a repository. Nothing is sent or read yet.
     ///
     /// # Errors
-    /// [`GitError::Settings`] for a credential or certificates that cannot be used.
+    /// [`GitError::Settings`] for a credential or certificates that cannot be used; [`GitError::Refused`] for a repository
+    /// that is out of reach.
     pub fn new(url: RemoteUrl, access: Access, limits: Limits) -> Result<Self, GitError> {
         Ok(Self(match url.place() {
             Place::Http(_) => Backend::Http(Box::new(Http::new(url, access, limits)?)),
-            Place::Folder(path) => Backend::Local(Local::new(path.clone(), limits)),
+            Place::Folder(path) => {
+                access.reach.disk().map_err(|refused| GitError::refused(&format!("use {url}"), refused))?;
+                Backend::Local(Local::new(path.clone(), limits))
+            }
         }))
     }
 

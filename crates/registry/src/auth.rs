@@ -59,6 +59,7 @@ impl Session {
             host: host.to_owned(),
             reason: "it is not a host with or without a port".into(),
         })?;
+        http.reachable(&base).map_err(|refused| RegistryError::refused(&format!("ask {host}"), refused))?;
         Ok(Self { http, base, credential: access.credential, repositories: std::sync::Mutex::default() })
     }
 
@@ -83,14 +84,18 @@ impl Session {
         let used = self.current(call, repository, &known).await?;
         request.authorization.clone_from(&used);
         let mut answer = self.http.send(call, &request).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
+        // Who a request was redirected to is never told who we are, nor where to ask for that.
+        if answer.status == StatusCode::UNAUTHORIZED && answer.origin == self.base.origin() {
             request.authorization = Some(self.renew(call, repository, &known, &answer, used.as_ref()).await?);
             answer = self.http.send(call, &request).await?;
         }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            return Err(self.denied(call, &answer));
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
         }
-        Ok(answer)
+        let elsewhere = answer.origin != self.base.origin();
+        let words =
+            elsewhere.then(|| "it redirects to another host, to which no credential is sent".to_owned());
+        Err(self.denied_with(call, words.or_else(|| answer.words().text)))
     }
 
     pub(crate) fn denied(&self, call: &Call, answer: &Answer) -> RegistryError {

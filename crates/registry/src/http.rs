@@ -2,17 +2,19 @@
 
 pub(crate) mod parameter;
 mod redirect;
+mod resolver;
 pub(crate) mod wait;
 pub(crate) mod words;
 
 use std::time::{Duration, SystemTime};
 
+use image_gitops_core::reach::{Reach, Refused};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, StatusCode};
 use tokio::time::Instant;
-use url::Url;
+use url::{Origin, Url};
 
-use crate::error::{RegistryError, outage};
+use crate::error::{RegistryError, outage, refused};
 use crate::{Access, Limits};
 use words::Words;
 
@@ -27,6 +29,7 @@ pub(crate) struct Http {
     pub(crate) host: String,
     pub(crate) insecure: bool,
     pub(crate) limits: Limits,
+    reach: Reach,
 }
 
 /// What one call of the public API attempts, and what it has used.
@@ -70,6 +73,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Who gave it: after a redirect, perhaps somebody else than was asked.
+    pub(crate) origin: Origin,
 }
 
 impl Answer {
@@ -117,6 +122,9 @@ impl Http {
                 })?;
             builder = builder.tls_certs_merge(certificates);
         }
+        if access.reach.is_bounded() {
+            builder = builder.dns_resolver(resolver::Resolver(access.reach.clone()));
+        }
         let client = builder.build().map_err(|error| {
             let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source()).last();
             fail(format!(
@@ -124,7 +132,13 @@ impl Http {
                 cause.map(ToString::to_string).unwrap_or_default()
             ))
         })?;
-        Ok(Self { client, host: host.to_owned(), insecure: access.insecure, limits })
+        Ok(Self {
+            client,
+            host: host.to_owned(),
+            insecure: access.insecure,
+            limits,
+            reach: access.reach.clone(),
+        })
     }
 
     /// Sends a request and returns its answer: of any status but those that may pass (429 and 5xx), for which it was
@@ -196,6 +210,7 @@ impl Http {
 
     /// Sends one request and reads its answer, as far as the limits allow.
     async fn exchange(&self, call: &mut Call, request: &Request) -> Result<Answer, RegistryError> {
+        self.reachable(&request.url).map_err(|refused| RegistryError::refused(&call.attempt, refused))?;
         call.requests += 1;
         tracing::debug!(method = %request.method, host = request.url.host_str(), path = request.url.path(), "request");
         let mut builder = self.client.request(request.method.clone(), request.url.clone());
@@ -206,11 +221,14 @@ impl Http {
         if let Some(form) = &request.form {
             builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
         }
-        let lost = |attempt: &str, error: reqwest::Error| RegistryError::Unreachable {
-            attempt: attempt.to_owned(),
-            host: self.name(&request.url),
-            outage: outage(&error),
-            source: Some(error.without_url()),
+        let lost = |attempt: &str, error: reqwest::Error| match refused(&error) {
+            Some(refused) => RegistryError::refused(attempt, refused),
+            None => RegistryError::Unreachable {
+                attempt: attempt.to_owned(),
+                host: self.name(&request.url),
+                outage: outage(&error),
+                source: Some(error.without_url()),
+            },
         };
         let mut response = builder.send().await.map_err(|error| lost(&call.attempt, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
@@ -225,7 +243,12 @@ impl Http {
             call.bytes_left = left;
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body })
+        Ok(Answer { status, headers, body, origin: request.url.origin() })
+    }
+
+    /// Whether a URL may be asked, as far as its host and port tell.
+    pub(crate) fn reachable(&self, url: &Url) -> Result<(), Refused> {
+        self.reach.host(url.host_str().unwrap_or_default(), url.port_or_known_default())
     }
 
     /// How messages name the host of a URL: the registry by the user's name for it.
