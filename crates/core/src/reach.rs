@@ -10,8 +10,7 @@ mod pattern;
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
+pub use ipnet::IpNet as Network;
 pub use pattern::{HostPattern, NetworkError, PatternError, network};
 
 /// Which servers may be asked. The default is every server, as on a person's own machine.
@@ -23,13 +22,13 @@ struct Bounds {
     /// Empty: every host.
     hosts: Vec<HostPattern>,
     /// Addresses that may be asked though they are special.
-    allowed: Vec<IpNet>,
+    allowed: Vec<Network>,
 }
 
 impl Reach {
     /// Only servers on the network: of `hosts` (every host where that is empty), at addresses that are not special or lie
     /// within `allowed`. Repositories on disk are out of reach.
-    pub fn bounded(hosts: &[HostPattern], allowed: &[IpNet]) -> Self {
+    pub fn bounded(hosts: &[HostPattern], allowed: &[Network]) -> Self {
         let hosts = hosts.iter().flat_map(HostPattern::with_those_behind_it).collect();
         Self(Some(Bounds { hosts, allowed: allowed.to_vec() }))
     }
@@ -149,7 +148,7 @@ mod tests {
 
     fn reach(hosts: &[&str], allowed: &[&str]) -> Reach {
         let hosts: Vec<HostPattern> = hosts.iter().map(|text| text.parse().unwrap()).collect();
-        let allowed: Vec<IpNet> = allowed.iter().map(|text| network(text).unwrap()).collect();
+        let allowed: Vec<Network> = allowed.iter().map(|text| network(text).unwrap()).collect();
         Reach::bounded(&hosts, &allowed)
     }
 

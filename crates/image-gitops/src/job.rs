@@ -14,6 +14,7 @@ use image_gitops_git::{
 use image_gitops_registry::{Access as RegistryAccess, Limits as RegistryLimits, Registry, RegistryError};
 
 use crate::{
+    cli::Reaches,
     credentials::{Ambient, CredentialError, Found, Source},
     input::Input,
 };
@@ -42,6 +43,9 @@ impl JobError {
     /// Why, in one word.
     pub(crate) fn reason(&self) -> Reason {
         match self {
+            Self::Git(_, GitError::Refused { .. }) | Self::Registry(_, RegistryError::Refused { .. }) => {
+                Reason::HostNotAllowed
+            }
             Self::Git(_, GitError::Settings { .. }) | Self::Registry(..) | Self::Credential(..) => {
                 Reason::CredentialUnusable
             }
@@ -95,7 +99,7 @@ type RegistryKey = (String, Source, Option<ResourceId>, bool);
 
 /// Makes the groups, in the order of the resources; fails where any resource cannot be worked on.
 pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, JobError> {
-    let (groups, failed) = prepare(input, ambient);
+    let (groups, failed) = prepare(input, ambient, &Reaches::default());
     match failed.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(groups),
@@ -103,9 +107,15 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
 }
 
 /// Makes the groups of the resources that can be worked on, and tells which cannot.
-pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobError>) {
-    let mut preparation =
-        Preparation { input, ambient, groups: Vec::new(), registries: Vec::new(), listings: Vec::new() };
+pub(crate) fn prepare(input: &Input, ambient: &Ambient, reaches: &Reaches) -> (Vec<Group>, Vec<JobError>) {
+    let mut preparation = Preparation {
+        input,
+        ambient,
+        reaches,
+        groups: Vec::new(),
+        registries: Vec::new(),
+        listings: Vec::new(),
+    };
     let failed = input.resources.iter().filter_map(|resource| preparation.add(resource).err()).collect();
     (preparation.groups.into_iter().map(|(_, group)| group).collect(), failed)
 }
@@ -114,6 +124,7 @@ pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobE
 struct Preparation<'i> {
     input: &'i Input,
     ambient: &'i Ambient,
+    reaches: &'i Reaches,
     groups: Vec<(GroupKey, Group)>,
     registries: Vec<(RegistryKey, Registry)>,
     listings: Vec<Arc<Listing>>,
@@ -145,7 +156,7 @@ impl Preparation<'_> {
             None => {
                 let ca =
                     ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
-                let access = GitAccess { credential: found.credential, ca };
+                let access = GitAccess { credential: found.credential, ca, reach: self.reaches.git.clone() };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
                 let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());
                 self.groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
@@ -169,8 +180,12 @@ impl Preparation<'_> {
             .ambient
             .ca(self.input, resource, resource.registry.ca_secret.as_deref())
             .map_err(|error| JobError::Credential(resource.id.clone(), error))?;
-        let access =
-            RegistryAccess { credential: found.credential, ca, insecure: resource.registry.insecure };
+        let access = RegistryAccess {
+            credential: found.credential,
+            ca,
+            insecure: resource.registry.insecure,
+            reach: self.reaches.registry.clone(),
+        };
         let registry = Registry::new(resource.image.registry(), access, RegistryLimits::default())
             .map_err(|error| JobError::Registry(resource.id.clone(), error))?;
         self.registries.push((key, registry.clone()));

@@ -119,7 +119,7 @@ impl Branch {
             resources: ready.iter().map(|(_, resource)| (*resource).clone()).collect(),
             secrets: read.secrets,
         };
-        let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca));
+        let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca), &service.options.reaches());
         self.groups = groups;
         self.late.clear();
         self.unprepared = failed

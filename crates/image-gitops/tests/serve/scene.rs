@@ -76,6 +76,8 @@ impl Cluster {
         let mut command = crate::base::program(folder.path(), &["serve", "--namespace", &self.namespace]);
         command
             .args(["--listen", &format!("127.0.0.1:{port}"), "--admin-listen", "127.0.0.1:0"])
+            // Where the tests' registries and Git servers are; no cluster has them there.
+            .args(["--allow-addresses", "127.0.0.0/8"])
             .args(arguments)
             .env("KUBECONFIG", &self.plane.kubeconfig)
             .env("POD_NAMESPACE", home)
