@@ -49,10 +49,7 @@ impl Reach {
         if !bounds.hosts.is_empty() && !bounds.hosts.iter().any(|pattern| pattern.covers(host, port)) {
             return Err(Refused::Host(host.to_owned()));
         }
-        match host.trim_start_matches('[').trim_end_matches(']').parse() {
-            Ok(address) => self.address(host, address),
-            Err(_) => Ok(()),
-        }
+        literal(host).map_or(Ok(()), |address| self.address(host, address))
     }
 
     /// Checks an address that `host` has.
@@ -134,8 +131,13 @@ impl Refused {
     }
 }
 
+/// The address that a host is, if it is no name.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
 fn is(host: &str, address: &IpAddr, kind: &str) -> String {
-    if host.trim_start_matches('[').trim_end_matches(']') == address.to_string() {
+    if literal(host) == Some(*address) {
         format!("{address} is {kind}")
     } else {
         format!("{host} has the address {address}, {kind}")

@@ -163,8 +163,11 @@ impl Applications {
         }
         let kind = client::kind("core.oam.dev", "v1alpha1", "WorkflowRun", "workflowruns");
         let api = self.0.dynamic(&kind, Some(&id.namespace));
-        let found = api.get_opt(&id.name).await;
-        let found = found.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?;
+        let found = match api.get_opt(&id.name).await {
+            // Nor is there the kind: KubeVela's workflow is not installed beside it.
+            Err(error) if has_code(&error, &[404]) => None,
+            other => other.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?,
+        };
         Ok(found.map(|object| run_state(&object.data, run)))
     }
 

@@ -12,10 +12,12 @@
 #[path = "../cli/scene.rs"]
 mod base;
 
+mod endpoint;
 mod hangs;
 mod heals;
 mod resource;
 mod scene;
 mod step;
+mod tenants;
 mod update;
 mod webhook;

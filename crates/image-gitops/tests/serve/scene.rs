@@ -70,14 +70,28 @@ impl Cluster {
         self.serve_in(&self.namespace, 0, arguments)
     }
 
+    /// Starts the service for all namespaces, but only for the resources with the label of this instance.
+    pub(crate) fn serve_all(&self, instance: &str, arguments: &[&str]) -> Service {
+        self.start(&["--instance", instance], &self.namespace, 0, arguments)
+    }
+
     /// Starts the service as if its pod were in the namespace `home`, with steps and webhooks on `port`.
     pub(crate) fn serve_in(&self, home: &str, port: u16, arguments: &[&str]) -> Service {
+        self.start(&["--namespace", &self.namespace], home, port, arguments)
+    }
+
+    fn start(&self, scope: &[&str], home: &str, port: u16, arguments: &[&str]) -> Service {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = crate::base::program(folder.path(), &["serve", "--namespace", &self.namespace]);
+        let mut command = crate::base::program(folder.path(), &["serve"]);
         command
             .args(["--listen", &format!("127.0.0.1:{port}"), "--admin-listen", "127.0.0.1:0"])
+            .args(scope)
             // Where the tests' registries and Git servers are; no cluster has them there.
-            .args(["--allow-addresses", "127.0.0.0/8"])
+            .args(if arguments.contains(&"--allow-addresses") {
+                &[][..]
+            } else {
+                &["--allow-addresses", "127.0.0.0/8"]
+            })
             .args(arguments)
             .env("KUBECONFIG", &self.plane.kubeconfig)
             .env("POD_NAMESPACE", home)
