@@ -112,14 +112,12 @@ impl Applications {
                         return Ok(followed);
                     };
                     let applier = ResourceId { namespace: namespace.clone(), name: name.clone() };
-                    return match flux::nudge(&self.0, kind, &applier, want.token).await {
-                        Ok(()) => Ok(followed),
-                        // An instance for one namespace may not touch Flux' own: Flux looks by itself, a little later.
-                        Err(KubeError::Refused { code: 401 | 403, .. }) => {
+                    return match flux::nudge(&self.0, kind, &applier, &id, want.token).await? {
+                        true => Ok(followed),
+                        false => {
                             let (namespace, name) = (namespace.clone(), name.clone());
                             Ok(Followed::Left(Left::Owned(Owner::Flux { kind, namespace, name })))
                         }
-                        Err(error) => Err(error),
                     };
                 }
                 Plan::Patch { patch, from } => (patch, from),

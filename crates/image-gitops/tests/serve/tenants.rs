@@ -173,6 +173,44 @@ fn no_application_of_another_namespace_is_changed() {
     }
 }
 
+/// Flux' Kustomization, as far as it matters here.
+const KUSTOMIZATIONS: &str = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, \
+    metadata: {name: kustomizations.kustomize.toolkit.fluxcd.io}, spec: {group: kustomize.toolkit.fluxcd.io, \
+    names: {kind: Kustomization, listKind: KustomizationList, plural: kustomizations, singular: kustomization}, \
+    scope: Namespaced, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, \
+    x-kubernetes-preserve-unknown-fields: true}}}]}}";
+
+#[test]
+fn a_kustomization_is_nudged_only_where_it_says_that_it_applies_the_application() {
+    let cluster = Cluster::new();
+    let flux = cluster.plane.namespace();
+    cluster.plane.apply(KUSTOMIZATIONS).unwrap();
+    let kustomization = |entries: Value| {
+        let object = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": { "name": "apps", "namespace": flux }, "status": { "inventory": { "entries": entries } },
+        });
+        cluster.plane.apply(&object.to_string()).unwrap();
+    };
+    let path = format!("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{flux}/kustomizations/apps");
+    let asked =
+        |object: &Value| !object["metadata"]["annotations"]["reconcile.fluxcd.io/requestedAt"].is_null();
+    kustomization(json!([{ "id": "elsewhere_backoffice-dev_core.oam.dev_Application", "v": "v1beta1" }]));
+    // Whoever writes the Application may write its labels.
+    cluster.apply_application(&format!(
+        "  labels: {{kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: {flux}}}\n"
+    ));
+    cluster.apply_resource("  interval: 10s\n");
+    cluster.scene.tag(NEW);
+    let _service = cluster.serve(&["--lease", ""]);
+    let back = cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["tag"] == NEW);
+    assert!(ready(&back)["message"].to_string().contains("it is applied by Flux"), "{back}");
+    assert!(!asked(&cluster.plane.get(&path).unwrap()), "it was nudged");
+    let id = format!("{}_backoffice-dev_core.oam.dev_Application", cluster.namespace);
+    kustomization(json!([{ "id": id, "v": "v1beta1" }]));
+    cluster.plane.wait_until(&path, asked);
+}
+
 #[test]
 fn a_step_of_one_tenant_asks_nothing_of_another_even_with_the_key() {
     let tenants = Tenants::new();
