@@ -296,6 +296,23 @@ impl GitError {
         Self::Refused { attempt: attempt.to_owned(), refused }
     }
 
+    /// What it repeats of the server's own words.
+    pub(crate) fn said_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Unavailable { words, .. }
+            | Self::Denied { words, .. }
+            | Self::RepositoryNotFound { words, .. }
+            | Self::Server { words, .. } => vec![words],
+            Self::NotGit { reason, .. } | Self::Protocol { reason, .. } | Self::Locked { reason, .. } => {
+                vec![reason]
+            }
+            Self::PolicyRefused { reason, messages, .. } => {
+                std::iter::once(reason).chain(messages.iter_mut()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether trying the same again, later, may succeed.
     pub fn is_transient(&self) -> bool {
         match self {

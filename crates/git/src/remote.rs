@@ -91,7 +91,7 @@ impl Remote {
     /// [`GitError::BranchNotFound`] and [`GitError::EmptyRepository`], and what keeps the repository from being read.
     pub async fn tip(&self, branch: &Branch) -> Result<ObjectId, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.tip(branch).await,
+            Backend::Http(http) => http.discreet(http.tip(branch).await),
             Backend::Local(local) => local.tip(branch).await,
         }
     }
@@ -102,7 +102,7 @@ impl Remote {
     /// As for [`Self::tip`], and those that are [about a path](GitError::is_about_path).
     pub async fn snapshot(&self, branch: &Branch, want: &[Want]) -> Result<Snapshot, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.snapshot(branch, want).await,
+            Backend::Http(http) => http.discreet(http.snapshot(branch, want).await),
             Backend::Local(local) => local.snapshot(branch, want).await,
         }
     }
@@ -116,7 +116,7 @@ impl Remote {
     /// What keeps the repository from being read.
     pub async fn history(&self, snapshot: &Snapshot, depth: u32) -> Result<History, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.history(snapshot, depth).await,
+            Backend::Http(http) => http.discreet(http.history(snapshot, depth).await),
             Backend::Local(local) => local.history(snapshot, depth).await,
         }
     }
@@ -128,7 +128,7 @@ impl Remote {
     /// was lost, the branch is read again to learn what happened.
     pub async fn push(&self, commit: Commit) -> Result<Pushed, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.push(&commit).await,
+            Backend::Http(http) => http.discreet_push(http.push(&commit).await),
             Backend::Local(local) => local.push(&commit).await,
         }
     }
@@ -140,7 +140,7 @@ impl Remote {
     /// [`GitError::Denied`] above all, and those of [`Self::tip`].
     pub async fn check_push(&self, branch: &Branch) -> Result<(), GitError> {
         match &self.0 {
-            Backend::Http(http) => http.check_push(branch).await,
+            Backend::Http(http) => http.discreet(http.check_push(branch).await),
             Backend::Local(local) => local.check_push(branch).await,
         }
     }

@@ -8,6 +8,7 @@ pub(crate) mod words;
 
 use std::time::{Duration, SystemTime};
 
+use image_gitops_core::credential::{Credential, star_out};
 use image_gitops_core::reach::{Reach, Refused};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, StatusCode};
@@ -30,6 +31,7 @@ pub(crate) struct Http {
     pub(crate) insecure: bool,
     pub(crate) limits: Limits,
     reach: Reach,
+    credential: Credential,
 }
 
 /// What one call of the public API attempts, and what it has used.
@@ -138,6 +140,7 @@ impl Http {
             insecure: access.insecure,
             limits,
             reach: access.reach.clone(),
+            credential: access.credential.clone(),
         })
     }
 
@@ -242,6 +245,12 @@ impl Http {
             };
             call.bytes_left = left;
             body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            self.credential.star_out(&mut body);
+            let sent =
+                request.authorization.as_ref().and_then(|header| header.to_str().ok()?.split_once(' '));
+            star_out(sent.map_or("", |(_, token)| token), &mut body);
         }
         Ok(Answer { status, headers, body, origin: request.url.origin() })
     }

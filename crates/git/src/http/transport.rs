@@ -18,7 +18,7 @@ use super::{USER_AGENT, words};
 use crate::error::{Outage, Tried};
 use crate::remote::{Access, Limits};
 use crate::url::Place;
-use crate::{Cost, GitError, RemoteUrl};
+use crate::{Cost, GitError, Pushed, RemoteUrl};
 
 /// The pause before the second try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -149,6 +149,21 @@ impl Transport {
             limits: limits.clone(),
             reach: access.reach,
         })
+    }
+
+    /// A result without the credential, where the server repeats it in what it says.
+    pub(super) fn discreet<T>(&self, result: Result<T, GitError>) -> Result<T, GitError> {
+        result.map_err(|mut error| {
+            error.said_mut().into_iter().for_each(|said| self.credential.star_out_text(said));
+            error
+        })
+    }
+
+    /// The same of a push, which a server may comment on when it takes it too.
+    pub(super) fn discreet_push(&self, result: Result<Pushed, GitError>) -> Result<Pushed, GitError> {
+        let mut pushed = self.discreet(result)?;
+        pushed.messages.iter_mut().for_each(|said| self.credential.star_out_text(said));
+        Ok(pushed)
     }
 
     /// Begins a call.
@@ -335,6 +350,9 @@ impl Transport {
             bytes = body.len(),
             "answered"
         );
+        if !status.is_success() {
+            self.credential.star_out(&mut body);
+        }
         let answer = Answer { status, headers, body };
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Err(GitError::Unavailable {

@@ -4,7 +4,10 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use futures_util::future::join_all;
-use image_gitops_core::decide::{self, Outcome};
+use image_gitops_core::{
+    decide::{self, Outcome},
+    image,
+};
 use image_gitops_git::Want;
 use image_gitops_registry::TagList;
 use serde::Serialize;
@@ -129,7 +132,7 @@ fn listed(job: &Job, list: &TagList) -> String {
 fn shown(places: &[Place]) -> String {
     let values: Vec<String> = places
         .iter()
-        .map(|place| format!("{}:{} {}", place.path, place.site.line, place.site.value))
+        .map(|place| format!("{}:{} {}", place.path, place.site.line, image::without_user(&place.site.value)))
         .collect();
     values.join(", ")
 }

@@ -94,7 +94,10 @@ impl Session {
             scheme && url.has_host() && url.username().is_empty() && url.password().is_none()
         };
         Url::parse(realm).ok().filter(allowed).ok_or_else(|| {
-            let shown: String = realm.chars().filter(|c| !c.is_control()).take(100).collect();
+            // Without what may be secret in it.
+            let shown =
+                realm.rsplit('@').next().unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
+            let shown: String = shown.chars().filter(|c| !c.is_control()).take(100).collect();
             self.http.protocol(
                 call,
                 &self.base,
@@ -131,8 +134,8 @@ impl Session {
             .extend_pairs(service.map(|service| ("service", service)))
             .append_pair("scope", scope);
         request.url = url;
-        if let Credential::Basic { username, password } = &self.credential {
-            request.authorization = Some(self.basic(call, username, password.expose_secret())?);
+        if let Credential::Basic { .. } = &self.credential {
+            request.authorization = Some(self.basic(call)?);
         }
         Ok(request)
     }
