@@ -11,12 +11,15 @@
 #[allow(dead_code, reason = "the command line's tests use more of it")]
 #[path = "../cli/scene.rs"]
 mod base;
+#[path = "../cli/canary.rs"]
+mod canary;
 
 mod endpoint;
 mod hangs;
 mod heals;
 mod resource;
 mod scene;
+mod secrets;
 mod step;
 mod tenants;
 mod update;

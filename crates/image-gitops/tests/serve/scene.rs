@@ -20,6 +20,8 @@ pub(crate) struct Cluster {
     pub(crate) scene: Scene,
     pub(crate) plane: &'static ControlPlane,
     pub(crate) namespace: String,
+    /// Whether services log all they can.
+    pub(crate) trace: bool,
 }
 
 /// A running service. It is killed when it is dropped.
@@ -45,7 +47,7 @@ impl Cluster {
         let application =
             scene.application(OLD).replace("namespace: backoffice-dev", &format!("namespace: {namespace}"));
         scene.commit(FILE, &application, "Name the namespace");
-        Self { scene, plane, namespace }
+        Self { scene, plane, namespace, trace: false }
     }
 
     /// The Application as the file has it, with `more` below its metadata.
@@ -95,6 +97,11 @@ impl Cluster {
             .args(arguments)
             .env("KUBECONFIG", &self.plane.kubeconfig)
             .env("POD_NAMESPACE", home)
+            .envs(
+                if self.trace { &[("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")][..] } else { &[] }
+                    .iter()
+                    .copied(),
+            )
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
