@@ -1,7 +1,11 @@
 //! What proves to a server who we are.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
+use secrecy::{
+    ExposeSecret as _, SecretString,
+    zeroize::{Zeroize as _, Zeroizing},
+};
+use serde_json::Value;
 
 /// A credential, as a Secret or the environment gave it. `Debug` never shows its secret part.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +49,12 @@ impl Credential {
     /// What HTTP Basic sends for it (RFC 7617): base64 of the name, a colon and the password. `None` for other kinds.
     pub fn basic_value(&self) -> Option<Zeroizing<String>> {
         let Self::Basic { username, password } = self else { return None };
-        let pair = Zeroizing::new(format!("{username}:{}", password.expose_secret()));
+        let password = password.expose_secret();
+        // At its full length from the beginning: a text that grows leaves copies behind.
+        let mut pair = Zeroizing::new(String::with_capacity(username.len() + 1 + password.len()));
+        pair.push_str(username);
+        pair.push(':');
+        pair.push_str(password);
         Some(Zeroizing::new(STANDARD.encode(pair.as_bytes())))
     }
 
@@ -68,6 +77,16 @@ impl Credential {
         if let Some(value) = self.basic_value() {
             star_out(value.trim_end_matches('='), said);
         }
+    }
+}
+
+/// Wipes every text in a value that was read from somewhere secret.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

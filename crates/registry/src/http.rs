@@ -12,6 +12,7 @@ use image_gitops_core::credential::{Credential, star_out};
 use image_gitops_core::reach::{Reach, Refused};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, StatusCode};
+use secrecy::zeroize::Zeroizing;
 use tokio::time::Instant;
 use url::{Origin, Url};
 
@@ -65,7 +66,7 @@ pub(crate) struct Request {
     pub(crate) accept: &'static str,
     pub(crate) authorization: Option<HeaderValue>,
     /// `application/x-www-form-urlencoded`.
-    pub(crate) form: Option<String>,
+    pub(crate) form: Option<Zeroizing<String>>,
     /// The most bytes of its answer.
     pub(crate) answer_bytes: usize,
 }
@@ -222,7 +223,9 @@ impl Http {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(form) = &request.form {
-            builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+            builder = builder
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.as_str().to_owned());
         }
         let lost = |attempt: &str, error: reqwest::Error| match refused(&error) {
             Some(refused) => RegistryError::refused(attempt, refused),
