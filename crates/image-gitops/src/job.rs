@@ -17,6 +17,7 @@ use crate::{
     cli::Reaches,
     credentials::{Ambient, CredentialError, Found, Source},
     input::Input,
+    pipeline::replaced::Known,
 };
 
 pub(crate) use listing::{Held, Listing};
@@ -82,8 +83,17 @@ pub(crate) struct Group {
     pub(crate) branch: Branch,
     pub(crate) git_source: Source,
     pub(crate) jobs: Vec<Job>,
+    /// What is known of the branch from elsewhere than Git.
+    pub(crate) known: Known,
     /// Held while a push is under way: who holds it knows that none is.
     pub(crate) pushing: tokio::sync::Mutex<()>,
+}
+
+impl Group {
+    /// The repository and the branch, as a status names them.
+    pub(crate) fn repository(&self) -> String {
+        format!("{} {}", self.url, self.branch)
+    }
 }
 
 /// Keeps one list of each image for all groups, as long as what is returned: so that they decide from the same tags,
@@ -158,8 +168,9 @@ impl Preparation<'_> {
                     ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
                 let access = GitAccess { credential: found.credential, ca, reach: self.reaches.git.clone() };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
-                let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());
-                self.groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
+                let (git_source, jobs, known, pushing) =
+                    (found.source, vec![job], Known::default(), Default::default());
+                self.groups.push((key, Group { remote, url, branch, git_source, jobs, known, pushing }));
             }
         }
         Ok(())

@@ -85,6 +85,9 @@ pub(crate) struct JobReport {
     pub(crate) hint: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// What is to be said of a branch that was replaced.
+    #[serde(skip)]
+    pub(crate) replaced: Option<String>,
     /// For how long a server asks to be left alone.
     #[serde(skip)]
     pub(crate) retry_after: Option<Duration>,
@@ -173,6 +176,8 @@ impl GroupReport {
             let mut report = JobReport::new(planned, pushed.as_ref());
             if let (Mode::Serve, Some(snapshot)) = (mode, &observed.snapshot) {
                 report.says = Says::of(planned, snapshot, landed.then_some(&edit));
+                report.replaced = group.known.in_words(&observed.gone, &planned.job.resource.id);
+                report.notes.extend(report.replaced.clone());
             }
             report
         };
@@ -218,6 +223,7 @@ impl JobReport {
             causes: Vec::new(),
             hint: None,
             notes: Vec::new(),
+            replaced: None,
             retry_after: None,
             says: None,
         };

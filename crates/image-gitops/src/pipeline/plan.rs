@@ -159,7 +159,9 @@ async fn obey_history(group: &Group, tags: &Tags, observed: &Observed, jobs: &mu
     for (planned, tags) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.wants().is_some()) {
         match &history {
             Ok(history) => {
-                planned.written = observe::last_written(history, planned.job);
+                // What was taken away with a commit of ours was gone back from, as what is reverted.
+                let taken_away = group.known.taken_away(&observed.gone, &planned.job.resource.id);
+                planned.written = taken_away.or_else(|| observe::last_written(history, planned.job));
                 planned.decide(tags);
             }
             Err(failure) => planned.decision = Err(failure.clone()),

@@ -1,12 +1,18 @@
 //! One pass over one branch, with the cluster around it: Secrets, the pipeline, the Application, status and Events.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use image_gitops_core::{
+    image::ImageRef,
     reason::{Reason, Retry},
     resource::{DEFAULT_INTERVAL, Resource, ResourceId},
 };
 use image_gitops_kube::Stored;
+use jiff::Timestamp;
 
 use super::{
     Service, backoff, deploy, own,
@@ -18,7 +24,10 @@ use crate::{
     credentials::Ambient,
     input::Input,
     job::{self, Group},
-    pipeline::{self, Mode},
+    pipeline::{
+        self, Mode,
+        replaced::{Memory, Wrote},
+    },
     report::{GroupReport, JobReport, chain},
 };
 
@@ -41,6 +50,7 @@ pub(super) struct Branch {
     unprepared: BTreeMap<ResourceId, Trouble>,
     /// Those whose registry had not answered when a pass ended, and the requests that this pass would have answered.
     late: BTreeMap<ResourceId, u64>,
+    memory: Arc<Mutex<Memory>>,
     failures: u32,
 }
 
@@ -77,8 +87,15 @@ impl Branch {
                 self.fail(service, stored, &trouble, ticket).await;
             }
         }
-        for group in &self.groups {
+        for group in &mut self.groups {
+            group.known.wrote = {
+                let repository = group.repository();
+                ready.iter().filter_map(|(stored, _)| wrote(service, stored, &repository)).collect()
+            };
             let report = pipeline::pass(group, Mode::Serve).await;
+            if let Some(commit) = &report.commit {
+                group.known.pushed(&commit.id);
+            }
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;
                 if outcome.reason == Reason::Progressing {
@@ -122,6 +139,9 @@ impl Branch {
         let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca), &service.options.reaches());
         self.groups = groups;
         self.late.clear();
+        for group in &mut self.groups {
+            group.known.memory = self.memory.clone();
+        }
         self.unprepared = failed
             .into_iter()
             .map(|error| {
@@ -175,6 +195,7 @@ async fn land(
         message: tell::message(outcome, commit, &deployed),
         commit: commit.map(str::to_owned).or_else(|| tell::unsaid(stored, outcome)),
         credentials: tell::credentials(resource, group, job),
+        repository: group.repository(),
         patched: matches!(deployed, Some(Ok(image_gitops_kube::Followed::Patched { .. }))),
     };
     service.metrics.outcome(reason);
@@ -191,6 +212,19 @@ async fn land(
         },
     );
     tell::outcome(service, stored, outcome, told).await;
+}
+
+/// Our last commit for a resource, from its status as it was last written.
+fn wrote(service: &Service, stored: &Stored, repository: &str) -> Option<(ResourceId, Wrote)> {
+    // A commit that went to another branch is not missing in this one.
+    let known = service
+        .store
+        .get(&stored.id)
+        .filter(|known| known.status.pushed_to.as_deref() == Some(repository))?;
+    let ours = known.status.history.iter().find_map(|entry| Some((entry, entry.commit.clone()?)));
+    let (entry, commit) = ours?;
+    let time = entry.time.parse::<Timestamp>().ok()?.as_second();
+    Some((stored.id.clone(), Wrote { commit, image: ImageRef::parse(&entry.image).ok()?, time }))
 }
 
 /// Why a resource must wait though nothing is wrong with it: its registry asked to be left alone.

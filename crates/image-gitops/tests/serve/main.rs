@@ -17,6 +17,7 @@ mod canary;
 mod endpoint;
 mod hangs;
 mod heals;
+mod replaced;
 mod resource;
 mod scene;
 mod secrets;
