@@ -12,4 +12,5 @@ mod run;
 mod scene;
 mod secrets;
 mod sync;
+mod takeover;
 mod usage;

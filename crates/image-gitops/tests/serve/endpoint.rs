@@ -142,3 +142,43 @@ fn an_old_request_is_good_for_nothing_but_another_look() {
     }
     assert!(cluster.scene.server.requests().is_empty(), "it was obeyed");
 }
+
+#[test]
+fn who_may_only_read_starts_nothing() {
+    let (cluster, service) = serve();
+    cluster.apply_application("");
+    cluster.apply_resource("  interval: 1h\n");
+    cluster.until_reason("UpToDate");
+    cluster.scene.server.take_requests();
+    cluster.scene.front.forget_requests();
+    cluster.scene.tag(crate::scene::NEW);
+    let send = |to: SocketAddr, method: &str, path: &str| {
+        let mut stream = connect(to);
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        rest(stream).0
+    };
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "POST"] {
+        for path in [
+            "/v1/step",
+            "/v1/webhooks/ghcr",
+            "/v1/webhooks/registry",
+            "/v1/webhooks/generic",
+            "/v1/../v1/step",
+            "/",
+        ] {
+            let answer = send(service.public, method, path);
+            assert!(answer.starts_with("HTTP/1.1 4"), "{method} {path}: {answer}");
+        }
+        for path in ["/metrics", "/readyz", "/v1/step", "/debug/pprof"] {
+            let answer = send(service.admin, method, path);
+            // What may be read names no resource, image or repository.
+            for word in ["backoffice", crate::scene::IMAGE, &cluster.namespace] {
+                assert!(!answer.contains(word), "{method} {path} tells {word}");
+            }
+        }
+    }
+    assert!(cluster.scene.server.requests().is_empty() && cluster.scene.front.requests().is_empty());
+    assert_eq!(cluster.image(), cluster.scene.image(crate::scene::OLD));
+}
