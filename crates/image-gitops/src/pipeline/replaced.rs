@@ -41,6 +41,8 @@ pub(crate) struct Memory {
     tip: Option<(String, i64)>,
     /// Our commits that were looked for in that tip's history, and whether they were not in it.
     looked_for: BTreeMap<String, bool>,
+    /// A tip that is gone, until that was told.
+    untold: Option<String>,
 }
 
 /// What is no longer in the branch.
@@ -80,6 +82,11 @@ impl Known {
         }
     }
 
+    /// All resources of the branch were told.
+    pub(crate) fn told(&self) {
+        self.memory().untold = None;
+    }
+
     /// The tip is ours now.
     pub(crate) fn pushed(&self, commit: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
@@ -99,7 +106,8 @@ pub(super) async fn look(group: &Group, snapshot: &Snapshot) -> Gone {
         let same = before.as_ref().is_some_and(|(before, _)| *before == tip);
         if same && commits().all(|(commit, _)| memory.looked_for.contains_key(&commit)) {
             let gone = memory.looked_for.iter().filter(|(_, gone)| **gone);
-            return Gone { ours: gone.map(|(commit, _)| commit.clone()).collect(), tip: None };
+            let ours = gone.map(|(commit, _)| commit.clone()).collect();
+            return Gone { ours, tip: memory.untold.clone() };
         }
         before.filter(|(before, _)| *before != tip)
     };
@@ -109,9 +117,11 @@ pub(super) async fn look(group: &Group, snapshot: &Snapshot) -> Gone {
     let time = snapshot.known_history().commits.first().map_or(0, |commit| commit.time);
     memory.tip = Some((tip, time));
     memory.looked_for = commits().map(|(commit, _)| (commit.clone(), missing.contains(&commit))).collect();
+    let tip = before.map(|(commit, _)| commit).filter(|commit| missing.contains(commit));
+    memory.untold = tip.or(memory.untold.take());
     Gone {
         ours: commits().map(|(commit, _)| commit).filter(|commit| missing.contains(commit)).collect(),
-        tip: before.map(|(commit, _)| commit).filter(|commit| missing.contains(commit)),
+        tip: memory.untold.clone(),
     }
 }
 
