@@ -11,9 +11,13 @@ use base64::{
     alphabet::STANDARD,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
+use secrecy::zeroize::Zeroizing;
 use serde_json::{Map, Value};
 
-use crate::{credential::Credential, image::Repository};
+use crate::{
+    credential::{Credential, wipe},
+    image::Repository,
+};
 
 mod key;
 
@@ -60,9 +64,15 @@ impl DockerConfig {
     pub fn parse(json: impl AsRef<[u8]>) -> Result<Self, DockerConfigError> {
         let json = json.as_ref();
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let value: Value = serde_json::from_slice(json)
+        let mut value: Value = serde_json::from_slice(json)
             .map_err(|error| DockerConfigError::Json { line: error.line(), column: error.column() })?;
-        let Value::Object(root) = &value else {
+        let config = Self::read(&value);
+        wipe(&mut value);
+        config
+    }
+
+    fn read(value: &Value) -> Result<Self, DockerConfigError> {
+        let Value::Object(root) = value else {
             return Err(DockerConfigError::Shape("expected an object, as in {\"auths\": {…}}"));
         };
         let current = ["auths", "credHelpers", "credsStore"].iter().any(|name| root.contains_key(*name));
@@ -178,9 +188,10 @@ fn basic(auth: &str) -> Result<Option<Credential>, &'static str> {
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
     // `base64` of coreutils breaks long lines.
-    let auth: String = auth.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    let bytes = BASE64.decode(auth).map_err(|_| "`auth` is not base64")?;
-    let text = String::from_utf8(bytes).map_err(|_| "`auth` is not base64 of a text")?;
+    let mut compact = Zeroizing::new(String::with_capacity(auth.len()));
+    compact.extend(auth.chars().filter(|c| !c.is_ascii_whitespace()));
+    let bytes = Zeroizing::new(BASE64.decode(compact.as_bytes()).map_err(|_| "`auth` is not base64")?);
+    let text = str::from_utf8(&bytes).map_err(|_| "`auth` is not base64 of a text")?;
     let (username, password) = text.split_once(':').ok_or("`auth` is not base64 of user:password")?;
     // Docker pads with NUL; `echo user:password | base64` ends with a line break, which no password can hold (RFC 7617).
     let password = password.trim_end_matches(['\0', '\r', '\n']);

@@ -98,6 +98,11 @@ impl Repository {
     /// Parses a repository that carries neither tag nor digest.
     pub fn new(text: &str) -> Result<Self, ImageError> {
         let fail = |reason| ImageError::Repository { text: text.to_owned(), reason };
+        if text.split_once('@').is_some_and(|(_, rest)| !is_digest(rest)) {
+            let text = without_user(text).to_owned();
+            let reason = "leave out the digest, and a user and password above all: they belong into a Secret";
+            return Err(ImageError::Repository { text, reason });
+        }
         if text.contains("://") {
             return Err(fail("leave out the scheme, as in ghcr.io/owner/name"));
         }
@@ -216,7 +221,10 @@ impl ImageRef {
     /// Parses `repository[:tag][@digest]`.
     pub fn parse(text: &str) -> Result<Self, ImageError> {
         let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => (name, Some(Digest::new(digest)?)),
+            Some((name, digest)) if is_digest(digest) => (name, Some(Digest::new(digest)?)),
+            Some((_, rest)) => {
+                return Err(Repository::new(text).err().unwrap_or(ImageError::Digest(rest.into())));
+            }
             None => (text, None),
         };
         // A colon after the last slash starts the tag; one before it starts the port.
@@ -226,6 +234,19 @@ impl ImageRef {
         };
         Ok(Self { repository: Repository::new(name)?, tag, digest })
     }
+}
+
+/// An image as it may be shown: without what stands before an `@` that starts no digest, which may be a user and a password.
+pub fn without_user(text: &str) -> &str {
+    match text.split_once('@') {
+        Some((_, rest)) if !is_digest(rest) => text.rsplit('@').next().unwrap_or_default(),
+        _ => text,
+    }
+}
+
+/// Whether what follows an `@` is meant as a digest.
+fn is_digest(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, _)| matches!(algorithm, "sha256" | "sha512"))
 }
 
 impl fmt::Display for ImageRef {

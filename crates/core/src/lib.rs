@@ -17,6 +17,7 @@ pub mod health;
 pub mod image;
 pub mod message;
 pub mod policy;
+pub mod reach;
 pub mod reason;
 pub mod resource;
 pub mod schedule;

@@ -84,6 +84,8 @@ reasons! {
     SecretNotFound,
     /// A Secret or certificate cannot be used.
     CredentialUnusable,
+    /// A server that the resource names, or is sent on to, may not be asked.
+    HostNotAllowed,
     /// Git holds the image, but the Application in the cluster could not be changed.
     DeployFailed,
     /// The resource itself cannot be used.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret as _, SecretString, zeroize::Zeroizing};
 
 use crate::{
-    credential::Credential,
+    credential::{Credential, wipe},
     docker_config::{DockerConfig, DockerConfigError},
     image::Repository,
 };
@@ -55,7 +55,14 @@ pub struct Secret(BTreeMap<String, SecretString>);
 
 impl Secret {
     /// Decodes a Secret's manifest: `data` in base64, `stringData` as it is, the latter winning as in Kubernetes.
-    pub fn from_manifest(manifest: serde_json::Value) -> Result<Self, SecretError> {
+    /// The manifest is wiped.
+    pub fn from_manifest(mut manifest: serde_json::Value) -> Result<Self, SecretError> {
+        let read = Self::read_manifest(&manifest);
+        wipe(&mut manifest);
+        read
+    }
+
+    fn read_manifest(manifest: &serde_json::Value) -> Result<Self, SecretError> {
         let mut values = BTreeMap::new();
         for (field, encoded) in [("data", true), ("stringData", false)] {
             let Some(entries) = manifest.get(field).and_then(|d| d.as_object()) else { continue };
@@ -135,8 +142,9 @@ impl Secret {
 }
 
 fn decode(key: &str, text: &str) -> Result<String, SecretError> {
-    let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let bytes = STANDARD.decode(compact).map_err(|_| SecretError::Encoding(key.to_owned()))?;
+    let mut compact = Zeroizing::new(String::with_capacity(text.len()));
+    compact.extend(text.chars().filter(|c| !c.is_whitespace()));
+    let bytes = STANDARD.decode(compact.as_bytes()).map_err(|_| SecretError::Encoding(key.to_owned()))?;
     String::from_utf8(bytes).map_err(|_| SecretError::Encoding(key.to_owned()))
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use image_gitops_core::reach::Refused;
+
 use crate::object::ObjectId;
 use crate::{Branch, RepoPath};
 
@@ -37,6 +39,14 @@ pub enum GitError {
         url: String,
         /// What is wrong.
         reason: String,
+    },
+    /// The repository, or where its server redirects to, is out of the reach that was given.
+    #[error("cannot {attempt}: {refused}")]
+    Refused {
+        /// What was attempted.
+        attempt: String,
+        /// What was refused.
+        refused: Refused,
     },
     /// No answer came, or not all of it.
     #[error("cannot {attempt}: {outage}")]
@@ -282,6 +292,27 @@ impl fmt::Display for Tried {
 }
 
 impl GitError {
+    pub(crate) fn refused(attempt: &str, refused: Refused) -> Self {
+        Self::Refused { attempt: attempt.to_owned(), refused }
+    }
+
+    /// What it repeats of the server's own words.
+    pub(crate) fn said_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Unavailable { words, .. }
+            | Self::Denied { words, .. }
+            | Self::RepositoryNotFound { words, .. }
+            | Self::Server { words, .. } => vec![words],
+            Self::NotGit { reason, .. } | Self::Protocol { reason, .. } | Self::Locked { reason, .. } => {
+                vec![reason]
+            }
+            Self::PolicyRefused { reason, messages, .. } => {
+                std::iter::once(reason).chain(messages.iter_mut()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether trying the same again, later, may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -305,6 +336,7 @@ impl GitError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint: &str = match self {
+            Self::Refused { refused, .. } => return Some(refused.hint()),
             Self::Url { hint, .. } => hint,
             Self::Disk { hint, .. } => hint,
             Self::Settings { .. } => {

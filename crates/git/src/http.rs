@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::advertisement::{Advertisement, Capabilities, Reference};
 use self::transport::{Again, Call, Door, Service, Transport};
 use crate::object::{ObjectId, Objects};
-use crate::{Access, Branch, GitError, History, Limits, RemoteUrl, Transfer};
+use crate::{Access, Branch, GitError, History, Limits, Pushed, RemoteUrl, Transfer};
 
 /// What we call ourselves in Git's protocol.
 const AGENT: &str = concat!("image-gitops/", env!("CARGO_PKG_VERSION"));
@@ -75,6 +75,16 @@ impl Http {
     pub(crate) fn new(url: RemoteUrl, access: Access, limits: Limits) -> Result<Self, GitError> {
         let transport = Transport::new(&url, access, &limits)?;
         Ok(Self { url, transport, limits, memory: Mutex::default() })
+    }
+
+    /// See [`Transport::discreet`].
+    pub(crate) fn discreet<T>(&self, result: Result<T, GitError>) -> Result<T, GitError> {
+        self.transport.discreet(result)
+    }
+
+    /// See [`Transport::discreet_push`].
+    pub(crate) fn discreet_push(&self, result: Result<Pushed, GitError>) -> Result<Pushed, GitError> {
+        self.transport.discreet_push(result)
     }
 
     pub(crate) async fn tip(&self, branch: &Branch) -> Result<ObjectId, GitError> {

@@ -6,7 +6,7 @@
 //! use image_gitops_git::{Access, Branch, Identity, Limits, Remote, RemoteUrl, RepoPath, Want};
 //!
 //! let url = RemoteUrl::parse("https://github.com/owner/name")?;
-//! let access = Access { credential: Credential::token("ghp_..."), ca: None };
+//! let access = Access { credential: Credential::token("ghp_..."), ..Access::default() };
 //! let remote = Remote::new(url, access, Limits::default())?;
 //!
 //! let path = RepoPath::new("kubevela/app.yaml")?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
+use image_gitops_core::reach::Reach;
 
 use crate::http::Http;
 use crate::local::Local;
@@ -17,6 +18,8 @@ pub struct Access {
     pub credential: Credential,
     /// Certificates of further authorities that are trusted, as PEM.
     pub ca: Option<String>,
+    /// Which hosts and addresses may be asked: the server, and where it redirects to.
+    pub reach: Reach,
 }
 
 /// The most that one call may take.
@@ -70,11 +73,15 @@ impl Remote {
     /// A client for a repository. Nothing is sent or read yet.
     ///
     /// # Errors
-    /// [`GitError::Settings`] for a credential or certificates that cannot be used.
+    /// [`GitError::Settings`] for a credential or certificates that cannot be used; [`GitError::Refused`] for a repository
+    /// that is out of reach.
     pub fn new(url: RemoteUrl, access: Access, limits: Limits) -> Result<Self, GitError> {
         Ok(Self(match url.place() {
             Place::Http(_) => Backend::Http(Box::new(Http::new(url, access, limits)?)),
-            Place::Folder(path) => Backend::Local(Local::new(path.clone(), limits)),
+            Place::Folder(path) => {
+                access.reach.disk().map_err(|refused| GitError::refused(&format!("use {url}"), refused))?;
+                Backend::Local(Local::new(path.clone(), limits))
+            }
         }))
     }
 
@@ -84,7 +91,7 @@ impl Remote {
     /// [`GitError::BranchNotFound`] and [`GitError::EmptyRepository`], and what keeps the repository from being read.
     pub async fn tip(&self, branch: &Branch) -> Result<ObjectId, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.tip(branch).await,
+            Backend::Http(http) => http.discreet(http.tip(branch).await),
             Backend::Local(local) => local.tip(branch).await,
         }
     }
@@ -95,7 +102,7 @@ impl Remote {
     /// As for [`Self::tip`], and those that are [about a path](GitError::is_about_path).
     pub async fn snapshot(&self, branch: &Branch, want: &[Want]) -> Result<Snapshot, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.snapshot(branch, want).await,
+            Backend::Http(http) => http.discreet(http.snapshot(branch, want).await),
             Backend::Local(local) => local.snapshot(branch, want).await,
         }
     }
@@ -109,7 +116,7 @@ impl Remote {
     /// What keeps the repository from being read.
     pub async fn history(&self, snapshot: &Snapshot, depth: u32) -> Result<History, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.history(snapshot, depth).await,
+            Backend::Http(http) => http.discreet(http.history(snapshot, depth).await),
             Backend::Local(local) => local.history(snapshot, depth).await,
         }
     }
@@ -121,7 +128,7 @@ impl Remote {
     /// was lost, the branch is read again to learn what happened.
     pub async fn push(&self, commit: Commit) -> Result<Pushed, GitError> {
         match &self.0 {
-            Backend::Http(http) => http.push(&commit).await,
+            Backend::Http(http) => http.discreet_push(http.push(&commit).await),
             Backend::Local(local) => local.push(&commit).await,
         }
     }
@@ -133,7 +140,7 @@ impl Remote {
     /// [`GitError::Denied`] above all, and those of [`Self::tip`].
     pub async fn check_push(&self, branch: &Branch) -> Result<(), GitError> {
         match &self.0 {
-            Backend::Http(http) => http.check_push(branch).await,
+            Backend::Http(http) => http.discreet(http.check_push(branch).await),
             Backend::Local(local) => local.check_push(branch).await,
         }
     }

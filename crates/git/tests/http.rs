@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
+use image_gitops_core::reach::{Reach, Refused, network};
 use image_gitops_git::{
     Access, Branch, FileMode, GitError, Limits, Outage, Remote, RemoteUrl, Snapshot, Transfer, Tried, Want,
 };
@@ -302,10 +303,58 @@ async fn a_credential_does_not_follow_to_another_host() {
 }
 
 #[tokio::test]
+async fn this_machine_is_not_asked_where_only_the_network_may_be() {
+    let (server, _) = serve(Options::default());
+    let open = |url: &str, reach: Reach| {
+        Remote::new(RemoteUrl::parse(url).unwrap(), Access { reach, ..Access::default() }, once())
+    };
+    let bounded = || Reach::bounded(&[], &[]);
+    let port = server.address().port();
+    for host in ["127.0.0.1", "127.1", "0x7f000001", "[::1]"] {
+        let error = open(&format!("http://{host}:{port}/owner/name"), bounded()).unwrap_err();
+        assert!(matches!(error, GitError::Refused { refused: Refused::Address { .. }, .. }), "{error}");
+    }
+    for disk in ["/etc", "file:///srv/git/app.git"] {
+        let error = open(disk, bounded()).unwrap_err();
+        assert!(matches!(error, GitError::Refused { refused: Refused::Disk, .. }), "{error}");
+    }
+    let listed = Reach::bounded(&["github.com".parse().unwrap()], &[network("127.0.0.0/8").unwrap()]);
+    let error = open(&server.url("owner/name"), listed).unwrap_err();
+    assert!(matches!(error, GitError::Refused { refused: Refused::Host(_), .. }), "{error}");
+    // By a name, only its resolver can tell.
+    let named = open(&server.url_by_name("owner/name"), bounded()).unwrap();
+    let error = read(&named, &[PATH]).await.unwrap_err();
+    assert!(error.to_string().contains("localhost has the address"), "{error}");
+    assert!(matches!(error, GitError::Refused { refused: Refused::Address { .. }, .. }), "{error}");
+    assert!(!error.is_transient() && error.hint().is_some_and(|hint| hint.contains("--allow-addresses")));
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn no_redirect_leads_out_of_reach() {
+    let (server, repository) = serve(Options::default());
+    let ends = "info/refs?service=git-upload-pack";
+    let only_address = Reach::bounded(&["127.0.0.1".parse().unwrap()], &[network("127.0.0.0/8").unwrap()]);
+    let only_this = Reach::bounded(&[], &[network("127.0.0.1").unwrap()]);
+    for (reach, to) in [
+        (only_address, format!("{}/{ends}", server.url_by_name("owner/name"))),
+        (only_this.clone(), format!("http://127.0.0.2:{}/owner/name/{ends}", server.address().port())),
+        (only_this, format!("https://169.254.169.254/owner/name/{ends}")),
+    ] {
+        server.once("info/refs", Fault::redirect(302, &to));
+        let access = Access { credential: Credential::token("t"), reach, ..Access::default() };
+        let remote = Remote::new(RemoteUrl::parse(&repository.url).unwrap(), access, once()).unwrap();
+        let error = read(&remote, &[PATH]).await.unwrap_err();
+        assert!(matches!(error, GitError::Refused { .. }), "{to}: {error}");
+        assert_eq!(server.take_requests().len(), 1, "{to}");
+    }
+}
+
+#[tokio::test]
 async fn a_private_authority_is_trusted_when_it_is_named() {
     let (server, repository) = serve(Options::default().tls());
     let open = |ca: Option<&str>| {
-        let access = Access { credential: Credential::Anonymous, ca: ca.map(str::to_owned) };
+        let access = Access { ca: ca.map(str::to_owned), ..Access::default() };
         Remote::new(RemoteUrl::parse(&repository.url).unwrap(), access, once())
     };
     read(&open(server.ca_pem()).unwrap(), &[PATH]).await.unwrap();

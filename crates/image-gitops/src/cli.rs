@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use image_gitops_core::reach::{self, HostPattern, Network, Reach};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -102,6 +103,24 @@ pub(crate) struct Serve {
     #[arg(long, env = "IMAGE_GITOPS_CA_FILE", value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
+    /// Ask these registries only, and the hosts they send to for a token: ghcr.io, *.example.com, registry.example.com:5000
+    #[arg(long, env = "IMAGE_GITOPS_REGISTRY_HOSTS", value_name = "HOST,…", value_delimiter = ',')]
+    pub(crate) registry_hosts: Vec<HostPattern>,
+
+    /// Ask these Git servers only; written alike
+    #[arg(long, env = "IMAGE_GITOPS_GIT_HOSTS", value_name = "HOST,…", value_delimiter = ',')]
+    pub(crate) git_hosts: Vec<HostPattern>,
+
+    /// Ask servers at these addresses too, though they are loopback, link-local or a cloud's metadata: 127.0.0.0/8
+    #[arg(
+        long,
+        env = "IMAGE_GITOPS_ALLOW_ADDRESSES",
+        value_name = "NETWORK,…",
+        value_delimiter = ',',
+        value_parser = reach::network
+    )]
+    pub(crate) allow_addresses: Vec<Network>,
+
     /// The address at which steps reach this service [default: its Service in its namespace]
     #[arg(long, env = "IMAGE_GITOPS_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
@@ -138,6 +157,14 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    /// Which servers the resources may name.
+    pub(crate) fn reaches(&self) -> Reaches {
+        Reaches {
+            registry: Reach::bounded(&self.registry_hosts, &self.allow_addresses),
+            git: Reach::bounded(&self.git_hosts, &self.allow_addresses),
+        }
+    }
+
     /// The Lease to take part in the election for; `None` where there is none.
     pub(crate) fn lease_name(&self) -> Option<String> {
         match (&self.lease, &self.instance) {
@@ -146,6 +173,14 @@ impl Serve {
             (None, None) => Some("image-gitops".into()),
         }
     }
+}
+
+/// Which servers may be asked. The default is every server: whoever runs a command on their own machine may ask what the
+/// machine may.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reaches {
+    pub(crate) registry: Reach,
+    pub(crate) git: Reach,
 }
 
 /// A name, unless it is empty.

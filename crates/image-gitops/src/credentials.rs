@@ -12,6 +12,7 @@ use image_gitops_core::{
     resource::{Resource, ResourceId, Signers},
     secret::SecretError,
 };
+use secrecy::zeroize::Zeroizing;
 
 use crate::input::Input;
 
@@ -133,7 +134,7 @@ impl Ambient {
     /// Reads `GITHUB_TOKEN`, `GH_TOKEN` and docker's config.
     pub(crate) fn read() -> Result<Self, CredentialError> {
         let github = ["GITHUB_TOKEN", "GH_TOKEN"].into_iter().find_map(|name| {
-            let token = env::var(name).ok().filter(|token| !token.trim().is_empty())?;
+            let token = Zeroizing::new(env::var(name).ok().filter(|token| !token.trim().is_empty())?);
             Some((name, Credential::token(token.trim())))
         });
         let folder = env::var_os("DOCKER_CONFIG")
@@ -141,7 +142,7 @@ impl Ambient {
             .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker")));
         let mut docker = None;
         if let Some(path) = folder.map(|folder| folder.join("config.json"))
-            && let Ok(text) = fs::read_to_string(&path)
+            && let Ok(text) = fs::read_to_string(&path).map(Zeroizing::new)
         {
             let config = DockerConfig::parse(text.as_bytes())
                 .map_err(|source| CredentialError::DockerConfig(path.clone(), source))?;

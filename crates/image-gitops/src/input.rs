@@ -15,6 +15,7 @@ use image_gitops_core::{
     secret::{Secret, SecretError},
     spec,
 };
+use secrecy::zeroize::Zeroizing;
 
 /// `kind` of a Secret.
 const SECRET: &str = "Secret";
@@ -190,13 +191,14 @@ fn secret(path: &str, value: serde_json::Value) -> Result<(ResourceId, Secret), 
 }
 
 /// The texts behind a path: standard input, a file, or the YAML files directly in a folder, by name.
-fn texts(path: &Path) -> Result<Vec<(String, String)>, InputError> {
+/// They are wiped when dropped: Secrets stand in them.
+fn texts(path: &Path) -> Result<Vec<(String, Zeroizing<String>)>, InputError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         move |source| InputError::Read { path, source }
     };
     if path == Path::new("-") {
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         std::io::stdin().read_to_string(&mut text).map_err(failed(Path::new("standard input")))?;
         return Ok(vec![("standard input".into(), text)]);
     }
@@ -214,6 +216,11 @@ fn texts(path: &Path) -> Result<Vec<(String, String)>, InputError> {
     }
     files
         .into_iter()
-        .map(|file| Ok((file.display().to_string(), fs::read_to_string(&file).map_err(failed(&file))?)))
+        .map(|file| {
+            Ok((
+                file.display().to_string(),
+                Zeroizing::new(fs::read_to_string(&file).map_err(failed(&file))?),
+            ))
+        })
         .collect()
 }

@@ -16,8 +16,10 @@ use image_gitops_git::{
 use image_gitops_registry::{Access as RegistryAccess, Limits as RegistryLimits, Registry, RegistryError};
 
 use crate::{
+    cli::Reaches,
     credentials::{Ambient, CredentialError, Found, Source},
     input::Input,
+    pipeline::replaced::Known,
 };
 
 pub(crate) use listing::{Held, Listing};
@@ -47,6 +49,9 @@ impl JobError {
     /// Why, in one word.
     pub(crate) fn reason(&self) -> Reason {
         match self {
+            Self::Git(_, GitError::Refused { .. }) | Self::Registry(_, RegistryError::Refused { .. }) => {
+                Reason::HostNotAllowed
+            }
             Self::Git(_, GitError::Settings { .. }) | Self::Registry(..) | Self::Credential(..) => {
                 Reason::CredentialUnusable
             }
@@ -92,8 +97,17 @@ pub(crate) struct Group {
     pub(crate) branch: Branch,
     pub(crate) git_source: Source,
     pub(crate) jobs: Vec<Job>,
+    /// What is known of the branch from elsewhere than Git.
+    pub(crate) known: Known,
     /// Held while a push is under way: who holds it knows that none is.
     pub(crate) pushing: tokio::sync::Mutex<()>,
+}
+
+impl Group {
+    /// The repository and the branch, as a status names them.
+    pub(crate) fn repository(&self) -> String {
+        format!("{} {}", self.url, self.branch)
+    }
 }
 
 /// Keeps one list of each image for all groups, as long as what is returned: so that they decide from the same tags,
@@ -109,7 +123,7 @@ type RegistryKey = (String, Source, Option<ResourceId>, bool);
 
 /// Makes the groups, in the order of the resources; fails where any resource cannot be worked on.
 pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, JobError> {
-    let (groups, failed) = prepare(input, ambient);
+    let (groups, failed) = prepare(input, ambient, &Reaches::default());
     match failed.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(groups),
@@ -117,9 +131,15 @@ pub(crate) fn groups(input: &Input, ambient: &Ambient) -> Result<Vec<Group>, Job
 }
 
 /// Makes the groups of the resources that can be worked on, and tells which cannot.
-pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobError>) {
-    let mut preparation =
-        Preparation { input, ambient, groups: Vec::new(), registries: Vec::new(), listings: Vec::new() };
+pub(crate) fn prepare(input: &Input, ambient: &Ambient, reaches: &Reaches) -> (Vec<Group>, Vec<JobError>) {
+    let mut preparation = Preparation {
+        input,
+        ambient,
+        reaches,
+        groups: Vec::new(),
+        registries: Vec::new(),
+        listings: Vec::new(),
+    };
     let failed = input.resources.iter().filter_map(|resource| preparation.add(resource).err()).collect();
     (preparation.groups.into_iter().map(|(_, group)| group).collect(), failed)
 }
@@ -128,6 +148,7 @@ pub(crate) fn prepare(input: &Input, ambient: &Ambient) -> (Vec<Group>, Vec<JobE
 struct Preparation<'i> {
     input: &'i Input,
     ambient: &'i Ambient,
+    reaches: &'i Reaches,
     groups: Vec<(GroupKey, Group)>,
     registries: Vec<(RegistryKey, Registry)>,
     listings: Vec<Arc<Listing>>,
@@ -160,10 +181,11 @@ impl Preparation<'_> {
             None => {
                 let ca =
                     ambient.ca(input, resource, resource.git.ca_secret.as_deref()).map_err(credential)?;
-                let access = GitAccess { credential: found.credential, ca };
+                let access = GitAccess { credential: found.credential, ca, reach: self.reaches.git.clone() };
                 let remote = Remote::new(url.clone(), access, GitLimits::default()).map_err(git)?;
-                let (git_source, jobs, pushing) = (found.source, vec![job], Default::default());
-                self.groups.push((key, Group { remote, url, branch, git_source, jobs, pushing }));
+                let (git_source, jobs, known, pushing) =
+                    (found.source, vec![job], Known::default(), Default::default());
+                self.groups.push((key, Group { remote, url, branch, git_source, jobs, known, pushing }));
             }
         }
         Ok(())
@@ -184,8 +206,12 @@ impl Preparation<'_> {
             .ambient
             .ca(self.input, resource, resource.registry.ca_secret.as_deref())
             .map_err(|error| JobError::Credential(resource.id.clone(), error))?;
-        let access =
-            RegistryAccess { credential: found.credential, ca, insecure: resource.registry.insecure };
+        let access = RegistryAccess {
+            credential: found.credential,
+            ca,
+            insecure: resource.registry.insecure,
+            reach: self.reaches.registry.clone(),
+        };
         let registry = Registry::new(resource.image.registry(), access, RegistryLimits::default())
             .map_err(|error| JobError::Registry(resource.id.clone(), error))?;
         self.registries.push((key, registry.clone()));

@@ -12,6 +12,7 @@ mod explain;
 pub(crate) mod observe;
 pub(crate) mod place;
 pub(crate) mod plan;
+pub(crate) mod replaced;
 mod turn;
 
 use std::time::Duration;
@@ -57,6 +58,9 @@ pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
     let (mut tags, mut observed) = tokio::join!(observe::tags(group, patience), observe::snapshot(group));
     let mut attempt = 1;
     loop {
+        if let (Mode::Serve(_), Some(snapshot)) = (mode, &observed.snapshot) {
+            observed.gone = replaced::look(group, snapshot).await;
+        }
         // Decide (values only, but for the branch's history and the digests, which are read where something changes).
         let mut files = observed.snapshot.as_ref().map(place::Files::new);
         let mut jobs = plan::decide_all(group, mode, &mut tags, &observed, &mut files).await;

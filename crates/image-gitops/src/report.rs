@@ -99,6 +99,9 @@ pub(crate) struct JobReport {
     pub(crate) hint: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// What is to be said of a branch that was replaced.
+    #[serde(skip)]
+    pub(crate) replaced: Option<String>,
     /// For how long a server asks to be left alone.
     #[serde(skip)]
     pub(crate) retry_after: Option<Duration>,
@@ -193,6 +196,8 @@ impl GroupReport {
             let mut report = JobReport::new(planned, pushed.as_ref());
             if let (Mode::Serve(_), Some(snapshot)) = (mode, &observed.snapshot) {
                 report.says = Says::of(planned, snapshot, landed.then_some(&edit));
+                report.replaced = group.known.in_words(&observed.gone, &planned.job.resource.id);
+                report.notes.extend(report.replaced.clone());
             }
             report
         };
@@ -239,6 +244,7 @@ impl JobReport {
             causes: Vec::new(),
             hint: None,
             notes: Vec::new(),
+            replaced: None,
             retry_after: None,
             wake: None,
             seen: None,

@@ -51,8 +51,6 @@ pub(crate) enum ServeError {
     Signal(#[source] io::Error),
     #[error("the Secret {0} holds no token")]
     Token(String, #[source] image_gitops_core::signature::KeyError),
-    #[error("the HTTP server ended")]
-    Http(#[source] io::Error),
 }
 
 impl ServeError {
@@ -62,7 +60,7 @@ impl ServeError {
             Self::Listen(..) => Some("choose another --listen or --admin-listen".into()),
             Self::Ca(..) => Some("mount the ConfigMap with ca.crt there, or leave --ca-file out".into()),
             Self::Token(..) => Some("delete the Secret: the service makes a new one".into()),
-            Self::Signal(_) | Self::Http(_) => None,
+            Self::Signal(_) => None,
         }
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn init(cli: &Cli) {
             "image_gitops=debug,image_gitops_git=debug,image_gitops_kube=debug,image_gitops_registry=debug,warn"
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    // Whatever RUST_LOG says: where the API server's answer cannot be read, this prints all of it, and it may be a Secret.
+    if let Ok(silent) = "kube_client::client=off".parse() {
+        filter = filter.add_directive(silent);
+    }
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     if serves && !std::io::stderr().is_terminal() {

@@ -125,15 +125,13 @@ impl Applications {
                         return Ok(Follow { followed, observed });
                     };
                     let applier = ResourceId { namespace: namespace.clone(), name: name.clone() };
-                    return match flux::nudge(&self.0, kind, &applier, want.token).await {
-                        Ok(()) => Ok(Follow { followed, observed }),
-                        // An instance for one namespace may not touch Flux' own: Flux looks by itself, a little later.
-                        Err(KubeError::Refused { code: 401 | 403, .. }) => {
+                    return match flux::nudge(&self.0, kind, &applier, &id, want.token).await? {
+                        true => Ok(Follow { followed, observed }),
+                        false => {
                             let (namespace, name) = (namespace.clone(), name.clone());
                             let followed = Followed::Left(Left::Owned(Owner::Flux { kind, namespace, name }));
                             Ok(Follow { followed, observed })
                         }
-                        Err(error) => Err(error),
                     };
                 }
                 Plan::Patch { patch, from } => (patch, from),
@@ -177,8 +175,11 @@ impl Applications {
         }
         let kind = client::kind("core.oam.dev", "v1alpha1", "WorkflowRun", "workflowruns");
         let api = self.0.dynamic(&kind, Some(&id.namespace));
-        let found = api.get_opt(&id.name).await;
-        let found = found.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?;
+        let found = match api.get_opt(&id.name).await {
+            // Nor is there the kind: KubeVela's workflow is not installed beside it.
+            Err(error) if has_code(&error, &[404]) => None,
+            other => other.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?,
+        };
         Ok(found.map(|object| run_state(&object.data, run)))
     }
 

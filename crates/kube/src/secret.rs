@@ -11,7 +11,7 @@ use kube::{
     Api,
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
-use secrecy::SecretString;
+use secrecy::{SecretString, zeroize::Zeroize as _};
 use serde_json::json;
 
 use crate::{Cluster, KubeError, error::has_code};
@@ -65,12 +65,11 @@ impl Secrets {
                 };
                 continue;
             };
-            let data = secret.data.unwrap_or_default();
-            let text =
-                |key: &str| data.get(key).and_then(|ByteString(bytes)| String::from_utf8(bytes.clone()).ok());
+            let mut data = secret.data.unwrap_or_default();
+            let text = |key: &str| data.get(key).and_then(|ByteString(bytes)| str::from_utf8(bytes).ok());
             let mut wrong: BTreeMap<&str, String> = BTreeMap::new();
             for (key, value) in fixed {
-                if text(key).as_deref() != Some(value) {
+                if text(key) != Some(*value) {
                     wrong.insert(key, (*value).to_owned());
                 }
             }
@@ -87,6 +86,7 @@ impl Secrets {
                 let patch = Patch::Merge(json!({ "stringData": wrong }));
                 api.patch(name, &PatchParams::default(), &patch).await.map_err(KubeError::of(attempt()))?;
             }
+            data.values_mut().for_each(|ByteString(bytes)| bytes.zeroize());
             return Ok(token.into());
         }
         Err(KubeError::Contended { attempt: attempt() })

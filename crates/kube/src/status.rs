@@ -33,6 +33,9 @@ pub struct Status {
     /// Our last commit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The repository and the branch that it was pushed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed_to: Option<String>,
     /// When registry and Git were last read with success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_scan: Option<String>,
@@ -185,6 +188,8 @@ pub struct News {
     pub digest: Option<String>,
     /// The commit that was just made.
     pub commit: Option<String>,
+    /// Where the resource's commits go: repository and branch.
+    pub repository: Option<String>,
     /// How many tags there are, where they were listed.
     pub tags: Option<TagCounts>,
     /// The policy in words.
@@ -230,6 +235,7 @@ impl Status {
         }
         if let Some(commit) = &news.commit {
             next.commit = Some(commit.clone());
+            next.pushed_to = news.repository.clone();
             next.last_update = Some(now.clone());
             next.digest = news.digest.clone();
         }
@@ -291,6 +297,7 @@ mod tests {
             image: image.map(|tag| (format!("ghcr.io/o/n:{tag}"), tag.to_owned())),
             digest: commit.map(|_| "sha256:d".into()),
             commit: commit.map(str::to_owned),
+            repository: Some("https://github.com/o/n main".into()),
             tags: None,
             policy: None,
             credentials: None,

@@ -10,13 +10,12 @@ mod token;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use image_gitops_core::credential::Credential;
 use image_gitops_core::image::Repository;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderValue, WWW_AUTHENTICATE};
 use secrecy::ExposeSecret as _;
+use secrecy::zeroize::Zeroizing;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -32,7 +31,7 @@ pub(crate) struct Session {
     pub(crate) http: Http,
     /// `https://HOST/v2/`.
     pub(crate) base: Url,
-    credential: Credential,
+    pub(crate) credential: Credential,
     repositories: std::sync::Mutex<HashMap<String, Arc<Mutex<Known>>>>,
 }
 
@@ -59,6 +58,7 @@ impl Session {
             host: host.to_owned(),
             reason: "it is not a host with or without a port".into(),
         })?;
+        http.reachable(&base).map_err(|refused| RegistryError::refused(&format!("ask {host}"), refused))?;
         Ok(Self { http, base, credential: access.credential, repositories: std::sync::Mutex::default() })
     }
 
@@ -83,14 +83,18 @@ impl Session {
         let used = self.current(call, repository, &known).await?;
         request.authorization.clone_from(&used);
         let mut answer = self.http.send(call, &request).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
+        // Who a request was redirected to is never told who we are, nor where to ask for that.
+        if answer.status == StatusCode::UNAUTHORIZED && answer.origin == self.base.origin() {
             request.authorization = Some(self.renew(call, repository, &known, &answer, used.as_ref()).await?);
             answer = self.http.send(call, &request).await?;
         }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            return Err(self.denied(call, &answer));
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return Ok(answer);
         }
-        Ok(answer)
+        let elsewhere = answer.origin != self.base.origin();
+        let words =
+            elsewhere.then(|| "it redirects to another host, to which no credential is sent".to_owned());
+        Err(self.denied_with(call, words.or_else(|| answer.words().text)))
     }
 
     pub(crate) fn denied(&self, call: &Call, answer: &Answer) -> RegistryError {
@@ -168,9 +172,7 @@ impl Session {
                 self.fetch(call, realm, service.as_deref(), &scope).await?
             }
             Challenge::Basic => match &self.credential {
-                Credential::Basic { username, password } => {
-                    Grant::forever(self.basic(call, username, password.expose_secret())?)
-                }
+                Credential::Basic { .. } => Grant::forever(self.basic(call)?),
                 Credential::Anonymous => {
                     return Err(self.denied_with(call, Some("it asks for a user name and a password".into())));
                 }
@@ -185,13 +187,14 @@ impl Session {
         Ok(header)
     }
 
-    /// RFC 7617.
-    fn basic(&self, call: &Call, username: &str, password: &str) -> Result<HeaderValue, RegistryError> {
-        self.header(call, "Basic", &STANDARD.encode(format!("{username}:{password}")))
+    /// The header of a name and a password (RFC 7617).
+    fn basic(&self, call: &Call) -> Result<HeaderValue, RegistryError> {
+        self.header(call, "Basic", &self.credential.basic_value().unwrap_or_default())
     }
 
     fn header(&self, call: &Call, scheme: &str, secret: &str) -> Result<HeaderValue, RegistryError> {
-        let mut header = HeaderValue::from_str(&format!("{scheme} {secret}")).map_err(|_| {
+        let text = Zeroizing::new(format!("{scheme} {secret}"));
+        let mut header = HeaderValue::from_str(&text).map_err(|_| {
             self.denied_with(call, Some("the token holds characters that no header can carry".into()))
         })?;
         header.set_sensitive(true);

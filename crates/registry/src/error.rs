@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use image_gitops_core::reach::Refused;
+
 /// Why a call failed. Every variant says what was attempted; [`RegistryError::hint`] says what can be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,6 +16,14 @@ pub enum RegistryError {
         host: String,
         /// What is wrong.
         reason: String,
+    },
+    /// The registry, its token service, or where either redirects to, is out of the reach that was given.
+    #[error("cannot {attempt}: {refused}")]
+    Refused {
+        /// What was attempted.
+        attempt: String,
+        /// What was refused.
+        refused: Refused,
     },
     /// The registry says that there is no such thing. Some say so too of what may not be read.
     #[error("cannot {attempt}: not found{}", said(.words.as_deref()))]
@@ -154,6 +164,10 @@ impl fmt::Display for Outage {
 }
 
 impl RegistryError {
+    pub(crate) fn refused(attempt: &str, refused: Refused) -> Self {
+        Self::Refused { attempt: attempt.to_owned(), refused }
+    }
+
     /// Whether the same call may succeed later without anybody doing anything.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -162,6 +176,7 @@ impl RegistryError {
                 matches!(outage, Outage::Name | Outage::Connect | Outage::Broken | Outage::Timeout)
             }
             Self::Settings { .. }
+            | Self::Refused { .. }
             | Self::NotFound { .. }
             | Self::Denied { .. }
             | Self::NotARegistry { .. }
@@ -174,6 +189,7 @@ impl RegistryError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Protocol { .. } => None,
+            Self::Refused { refused, .. } => Some(refused.hint()),
             Self::Settings { .. } => Some(
                 "check the host in spec.image, and that caSecretRef's ca.crt is PEM; on a machine without certificates \
                  of its own set SSL_CERT_FILE"
@@ -274,6 +290,12 @@ pub(crate) fn outage(error: &reqwest::Error) -> Outage {
     } else {
         Outage::Broken
     }
+}
+
+/// What the resolver refused, if that is what happened.
+pub(crate) fn refused(error: &reqwest::Error) -> Option<Refused> {
+    let mut chain = std::iter::successors(std::error::Error::source(error), |e| (*e).source());
+    chain.find_map(|cause| cause.downcast_ref().cloned())
 }
 
 /// The TLS error in an error. Those of [`std::io`] hide theirs from `source`, and come one in another.

@@ -2,17 +2,21 @@
 
 pub(crate) mod parameter;
 mod redirect;
+mod resolver;
 pub(crate) mod wait;
 pub(crate) mod words;
 
 use std::time::{Duration, SystemTime};
 
+use image_gitops_core::credential::{Credential, star_out};
+use image_gitops_core::reach::{Reach, Refused};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, StatusCode};
+use secrecy::zeroize::Zeroizing;
 use tokio::time::Instant;
-use url::Url;
+use url::{Origin, Url};
 
-use crate::error::{RegistryError, outage};
+use crate::error::{RegistryError, outage, refused};
 use crate::{Access, Limits};
 use words::Words;
 
@@ -27,6 +31,8 @@ pub(crate) struct Http {
     pub(crate) host: String,
     pub(crate) insecure: bool,
     pub(crate) limits: Limits,
+    reach: Reach,
+    credential: Credential,
 }
 
 /// What one call of the public API attempts, and what it has used.
@@ -60,7 +66,7 @@ pub(crate) struct Request {
     pub(crate) accept: &'static str,
     pub(crate) authorization: Option<HeaderValue>,
     /// `application/x-www-form-urlencoded`.
-    pub(crate) form: Option<String>,
+    pub(crate) form: Option<Zeroizing<String>>,
     /// The most bytes of its answer.
     pub(crate) answer_bytes: usize,
 }
@@ -70,6 +76,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Who gave it: after a redirect, perhaps somebody else than was asked.
+    pub(crate) origin: Origin,
 }
 
 impl Answer {
@@ -117,6 +125,9 @@ impl Http {
                 })?;
             builder = builder.tls_certs_merge(certificates);
         }
+        if access.reach.is_bounded() {
+            builder = builder.dns_resolver(resolver::Resolver(access.reach.clone()));
+        }
         let client = builder.build().map_err(|error| {
             let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source()).last();
             fail(format!(
@@ -124,7 +135,14 @@ impl Http {
                 cause.map(ToString::to_string).unwrap_or_default()
             ))
         })?;
-        Ok(Self { client, host: host.to_owned(), insecure: access.insecure, limits })
+        Ok(Self {
+            client,
+            host: host.to_owned(),
+            insecure: access.insecure,
+            limits,
+            reach: access.reach.clone(),
+            credential: access.credential.clone(),
+        })
     }
 
     /// Sends a request and returns its answer: of any status but those that may pass (429 and 5xx), for which it was
@@ -196,6 +214,7 @@ impl Http {
 
     /// Sends one request and reads its answer, as far as the limits allow.
     async fn exchange(&self, call: &mut Call, request: &Request) -> Result<Answer, RegistryError> {
+        self.reachable(&request.url).map_err(|refused| RegistryError::refused(&call.attempt, refused))?;
         call.requests += 1;
         tracing::debug!(method = %request.method, host = request.url.host_str(), path = request.url.path(), "request");
         let mut builder = self.client.request(request.method.clone(), request.url.clone());
@@ -204,13 +223,18 @@ impl Http {
             builder = builder.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(form) = &request.form {
-            builder = builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
+            builder = builder
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.as_str().to_owned());
         }
-        let lost = |attempt: &str, error: reqwest::Error| RegistryError::Unreachable {
-            attempt: attempt.to_owned(),
-            host: self.name(&request.url),
-            outage: outage(&error),
-            source: Some(error.without_url()),
+        let lost = |attempt: &str, error: reqwest::Error| match refused(&error) {
+            Some(refused) => RegistryError::refused(attempt, refused),
+            None => RegistryError::Unreachable {
+                attempt: attempt.to_owned(),
+                host: self.name(&request.url),
+                outage: outage(&error),
+                source: Some(error.without_url()),
+            },
         };
         let mut response = builder.send().await.map_err(|error| lost(&call.attempt, error))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
@@ -225,7 +249,18 @@ impl Http {
             call.bytes_left = left;
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, headers, body })
+        if !status.is_success() {
+            self.credential.star_out(&mut body);
+            let sent =
+                request.authorization.as_ref().and_then(|header| header.to_str().ok()?.split_once(' '));
+            star_out(sent.map_or("", |(_, token)| token), &mut body);
+        }
+        Ok(Answer { status, headers, body, origin: request.url.origin() })
+    }
+
+    /// Whether a URL may be asked, as far as its host and port tell.
+    pub(crate) fn reachable(&self, url: &Url) -> Result<(), Refused> {
+        self.reach.host(url.host_str().unwrap_or_default(), url.port_or_known_default())
     }
 
     /// How messages name the host of a URL: the registry by the user's name for it.

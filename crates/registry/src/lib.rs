@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
 use image_gitops_core::image::{Digest, Repository, Tag};
+use image_gitops_core::reach::Reach;
 
 pub use attached::{Attached, Place, Signatures};
 pub use error::{Outage, RegistryError, Tried};
@@ -44,6 +45,8 @@ pub struct Access {
     pub ca: Option<String>,
     /// Speak plain HTTP. Never chosen by itself, not even for a registry on this machine.
     pub insecure: bool,
+    /// Which hosts and addresses may be asked: the registry, its token service, and where either redirects to.
+    pub reach: Reach,
 }
 
 /// What one call may cost before it is given up.
@@ -98,7 +101,8 @@ impl Registry {
     /// it. Nothing is sent.
     ///
     /// # Errors
-    /// [`RegistryError::Settings`] when the host is no host, or the certificates cannot be read.
+    /// [`RegistryError::Settings`] when the host is no host, or the certificates cannot be read; [`RegistryError::Refused`]
+    /// when it may not be asked.
     pub fn new(registry_host: &str, access: Access, limits: Limits) -> Result<Self, RegistryError> {
         Ok(Self(Arc::new(auth::Session::new(registry_host, access, limits)?)))
     }

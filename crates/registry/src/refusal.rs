@@ -34,7 +34,8 @@ impl Session {
         }
     }
 
-    pub(crate) fn no_registry(&self, call: &Call, reason: String) -> RegistryError {
+    pub(crate) fn no_registry(&self, call: &Call, mut reason: String) -> RegistryError {
+        self.credential.star_out_text(&mut reason);
         RegistryError::NotARegistry { attempt: call.attempt.clone(), host: self.http.host.clone(), reason }
     }
 

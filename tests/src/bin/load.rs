@@ -133,7 +133,9 @@ fn fleet_asks(fleet: &Fleet) -> Vec<Run> {
 fn serve(program: &Path, fleet: &Fleet) -> ((Measured, SocketAddr), SocketAddr) {
     let (public, admin) = (free_port(), free_port());
     let listen = [format!("--listen={public}"), format!("--admin-listen={admin}"), "--lease=".to_owned()];
-    let arguments: Vec<_> = std::iter::once("serve".into()).chain(listen.map(Into::into)).collect();
+    // Where the registry and the Git server are; no cluster has them there.
+    let reach = "--allow-addresses=127.0.0.0/8".into();
+    let arguments: Vec<_> = ["serve".into(), reach].into_iter().chain(listen.map(Into::into)).collect();
     let environment =
         [("KUBECONFIG", fleet.plane.kubeconfig.clone().into()), ("POD_NAMESPACE", "vela-system".into())];
     let service = Measured::start(program, &arguments, &environment, (admin, "/readyz"));

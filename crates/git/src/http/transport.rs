@@ -2,10 +2,12 @@
 
 pub(super) mod outage;
 mod redirect;
+mod resolver;
 
 use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
+use image_gitops_core::reach::{Reach, Refused};
 use reqwest::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Method, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret as _;
@@ -16,7 +18,7 @@ use super::{USER_AGENT, words};
 use crate::error::{Outage, Tried};
 use crate::remote::{Access, Limits};
 use crate::url::Place;
-use crate::{Cost, GitError, RemoteUrl};
+use crate::{Cost, GitError, Pushed, RemoteUrl};
 
 /// The pause before the second try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -97,6 +99,7 @@ pub(super) struct Transport {
     url: Url,
     credential: Credential,
     limits: Limits,
+    reach: Reach,
 }
 
 impl Transport {
@@ -112,6 +115,8 @@ impl Transport {
             }
             _ => {}
         }
+        reachable(&access.reach, base)
+            .map_err(|refused| GitError::refused(&format!("use {url}"), refused))?;
         // reqwest panics where no provider is installed. An error here says that one is already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -132,9 +137,33 @@ impl Transport {
             }
             builder = builder.tls_certs_merge(certificates);
         }
+        if access.reach.is_bounded() {
+            builder = builder.dns_resolver(resolver::Resolver(access.reach.clone()));
+        }
         let client =
             builder.build().map_err(|_| fail("the HTTP client cannot be set up with these certificates"))?;
-        Ok(Self { client, url: base.clone(), credential: access.credential, limits: limits.clone() })
+        Ok(Self {
+            client,
+            url: base.clone(),
+            credential: access.credential,
+            limits: limits.clone(),
+            reach: access.reach,
+        })
+    }
+
+    /// A result without the credential, where the server repeats it in what it says.
+    pub(super) fn discreet<T>(&self, result: Result<T, GitError>) -> Result<T, GitError> {
+        result.map_err(|mut error| {
+            error.said_mut().into_iter().for_each(|said| self.credential.star_out_text(said));
+            error
+        })
+    }
+
+    /// The same of a push, which a server may comment on when it takes it too.
+    pub(super) fn discreet_push(&self, result: Result<Pushed, GitError>) -> Result<Pushed, GitError> {
+        let mut pushed = self.discreet(result)?;
+        pushed.messages.iter_mut().for_each(|said| self.credential.star_out_text(said));
+        Ok(pushed)
     }
 
     /// Begins a call.
@@ -292,12 +321,19 @@ impl Transport {
     async fn once(&self, call: &mut Call, request: RequestBuilder) -> Result<Answer, GitError> {
         call.cost.requests += 1;
         let attempt = &call.attempt;
-        let lost = |error: reqwest::Error| GitError::Unreachable {
-            attempt: attempt.clone(),
-            outage: outage::of(&error),
-            source: Some(Box::new(error.without_url())),
+        let lost = |error: reqwest::Error| match outage::refused(&error) {
+            Some(refused) => GitError::refused(attempt, refused),
+            None => GitError::Unreachable {
+                attempt: attempt.clone(),
+                outage: outage::of(&error),
+                source: Some(Box::new(error.without_url())),
+            },
         };
-        let mut response = request.send().await.map_err(lost)?;
+        let (client, request) = request.build_split();
+        let request = request.map_err(lost)?;
+        // Here, where every request goes out: the first one, one that was redirected, and those that follow it.
+        reachable(&self.reach, request.url()).map_err(|refused| GitError::refused(attempt, refused))?;
+        let mut response = client.execute(request).await.map_err(lost)?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(lost)? {
@@ -314,6 +350,9 @@ impl Transport {
             bytes = body.len(),
             "answered"
         );
+        if !status.is_success() {
+            self.credential.star_out(&mut body);
+        }
         let answer = Answer { status, headers, body };
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Err(GitError::Unavailable {
@@ -325,4 +364,9 @@ impl Transport {
         }
         Ok(answer)
     }
+}
+
+/// Whether a URL may be asked, as far as its host and port tell.
+fn reachable(reach: &Reach, url: &Url) -> Result<(), Refused> {
+    reach.host(url.host_str().unwrap_or_default(), url.port_or_known_default())
 }

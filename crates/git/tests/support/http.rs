@@ -30,7 +30,7 @@ pub(crate) fn remote(url: &str) -> Remote {
 }
 
 pub(crate) fn remote_with(url: &str, credential: Credential, limits: Limits) -> Remote {
-    Remote::new(RemoteUrl::parse(url).unwrap(), Access { credential, ca: None }, limits).unwrap()
+    Remote::new(RemoteUrl::parse(url).unwrap(), Access { credential, ..Access::default() }, limits).unwrap()
 }
 
 /// Limits under which a failure is final at the first try.

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use futures_util::future::join_all;
 use image_gitops_core::{
     decide::{self, Outcome},
-    wait,
+    image, wait,
 };
 use image_gitops_git::Want;
 use image_gitops_registry::TagList;
@@ -133,7 +133,7 @@ fn listed(job: &Job, list: &TagList) -> String {
 fn shown(places: &[Place]) -> String {
     let values: Vec<String> = places
         .iter()
-        .map(|place| format!("{}:{} {}", place.path, place.site.line, place.site.value))
+        .map(|place| format!("{}:{} {}", place.path, place.site.line, image::without_user(&place.site.value)))
         .collect();
     values.join(", ")
 }

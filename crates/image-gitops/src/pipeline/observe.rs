@@ -11,16 +11,19 @@ use image_gitops_cosign::Signer;
 use image_gitops_git::{History, RepoPath, Snapshot, Want};
 use image_gitops_registry::{RegistryError, TagList};
 
-use super::place::{Files, Place};
+use super::{
+    place::{Files, Place},
+    replaced::Gone,
+};
 use crate::{
     job::{Group, Job, Unsigned},
     report::Failure,
 };
 
 /// How many commits are read to find our last one. Enough for most branches, and a few kilobytes.
-const NEAR: u32 = 64;
+pub(super) const NEAR: u32 = 64;
 /// How many are read where our last commit is not among [`NEAR`]: about 200 bytes each.
-const FAR: u32 = 2048;
+pub(super) const FAR: u32 = 2048;
 
 /// What the registry offers for each job, in the group's order.
 pub(crate) type Tags = Vec<Offer>;
@@ -73,6 +76,8 @@ pub(crate) struct Observed {
     pub(crate) snapshot: Option<Snapshot>,
     /// By path; a failure of the branch stands for every path.
     pub(crate) failures: BTreeMap<RepoPath, Failure>,
+    /// What the branch held before and does not hold now, where the mode asks for it.
+    pub(crate) gone: Gone,
 }
 
 impl Observed {
@@ -97,14 +102,14 @@ pub(crate) async fn snapshot(group: &Group) -> Observed {
         |paths: &[&RepoPath]| paths.iter().map(|path| Want::Either((*path).clone())).collect::<Vec<_>>();
     let mut failures = BTreeMap::new();
     if paths.is_empty() {
-        return Observed { snapshot: None, failures };
+        return Observed { snapshot: None, failures, gone: Gone::default() };
     }
     match group.remote.snapshot(&group.branch, &want(&paths)).await {
-        Ok(snapshot) => return Observed { snapshot: Some(snapshot), failures },
+        Ok(snapshot) => return Observed { snapshot: Some(snapshot), failures, gone: Gone::default() },
         Err(error) if paths.len() == 1 || !error.is_about_path() => {
             let failure = Failure::from(error);
             failures.extend(paths.into_iter().map(|path| (path.clone(), failure.clone())));
-            return Observed { snapshot: None, failures };
+            return Observed { snapshot: None, failures, gone: Gone::default() };
         }
         Err(_) => {}
     }
@@ -129,7 +134,7 @@ pub(crate) async fn snapshot(group: &Group) -> Observed {
             }
         },
     };
-    Observed { snapshot, failures }
+    Observed { snapshot, failures, gone: Gone::default() }
 }
 
 /// Reads the branch's commits back to the last ones that we made for `jobs`, as far as [`FAR`].

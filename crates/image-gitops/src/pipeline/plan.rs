@@ -275,7 +275,10 @@ async fn obey_history(group: &Group, tags: &Tags, observed: &Observed, jobs: &mu
     for (planned, offer) in jobs.iter_mut().zip(tags).filter(|(planned, _)| planned.needs_history()) {
         match &history {
             Ok(history) => {
-                planned.written = observe::last_written(history, planned.job);
+                // What was taken away with a commit of ours was gone back from, as what is reverted.
+                let taken_away = group.known.taken_away(&observed.gone, &planned.job.resource.id);
+                let taken_away = taken_away.map(|image| LastWritten { image, reverted: false });
+                planned.written = taken_away.or_else(|| observe::last_written(history, planned.job));
                 planned.decide(&offer.list);
             }
             Err(failure) => planned.decision = Err(failure.clone()),

@@ -155,6 +155,7 @@ impl Failure {
 fn registry(error: &RegistryError) -> Reason {
     match error {
         RegistryError::Settings { .. } => Reason::CredentialUnusable,
+        RegistryError::Refused { .. } => Reason::HostNotAllowed,
         RegistryError::NotFound { .. } => Reason::ImageNotFound,
         RegistryError::Denied { .. } => Reason::RegistryDenied,
         RegistryError::Throttled { .. } => Reason::RegistryThrottled,
@@ -167,6 +168,7 @@ fn git(error: &GitError) -> Reason {
     match error {
         GitError::Url { .. } | GitError::Name { .. } => Reason::InvalidSpec,
         GitError::Settings { .. } => Reason::CredentialUnusable,
+        GitError::Refused { .. } => Reason::HostNotAllowed,
         GitError::Denied { .. } => Reason::GitDenied,
         GitError::RepositoryNotFound { .. } => Reason::RepositoryNotFound,
         GitError::BranchNotFound { .. } | GitError::EmptyRepository { .. } => Reason::BranchNotFound,

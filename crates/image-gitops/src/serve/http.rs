@@ -3,6 +3,7 @@
 //! Every answer is JSON but the figures. A request is bounded in size, time and number; what is over a bound is refused
 //! before anything is read of it.
 
+mod connections;
 mod openapi;
 mod rate;
 mod step;
@@ -109,7 +110,8 @@ pub(super) async fn public(
     let ended = async move {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    axum::serve(listener, routes).with_graceful_shutdown(ended).await.map_err(ServeError::Http)
+    connections::serve(listener, routes, ended).await;
+    Ok(())
 }
 
 /// Answers probes and Prometheus until the program ends.
@@ -119,7 +121,8 @@ pub(super) async fn admin(service: Arc<Service>, listener: TcpListener) -> Resul
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(service);
-    axum::serve(listener, routes).await.map_err(ServeError::Http)
+    connections::serve(listener, routes, std::future::pending()).await;
+    Ok(())
 }
 
 async fn ready(State(service): State<Arc<Service>>) -> (StatusCode, &'static str) {

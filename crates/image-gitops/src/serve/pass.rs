@@ -1,8 +1,13 @@
 //! One pass over one branch, with the cluster around it: Secrets, the pipeline, the Application, status and Events.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use image_gitops_core::{
+    image::ImageRef,
     reason::{Reason, Retry},
     resource::{DEFAULT_INTERVAL, Resource, ResourceId},
 };
@@ -19,7 +24,10 @@ use crate::{
     credentials::Ambient,
     input::Input,
     job::{self, Group},
-    pipeline::{self, Beside, Mode},
+    pipeline::{
+        self, Beside, Mode,
+        replaced::{Memory, Wrote},
+    },
     report::{GroupReport, JobReport, chain},
 };
 
@@ -42,6 +50,7 @@ pub(super) struct Branch {
     unprepared: BTreeMap<ResourceId, Trouble>,
     /// Those whose registry had not answered when a pass ended, and the requests that this pass would have answered.
     late: BTreeMap<ResourceId, u64>,
+    memory: Arc<Mutex<Memory>>,
     failures: u32,
 }
 
@@ -78,7 +87,11 @@ impl Branch {
                 self.fail(service, stored, &trouble, ticket).await;
             }
         }
-        for group in &self.groups {
+        for group in &mut self.groups {
+            group.known.wrote = {
+                let repository = group.repository();
+                ready.iter().filter_map(|(stored, _)| wrote(service, stored, &repository)).collect()
+            };
             let is_current = |id: &ResourceId| {
                 let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
                 known.is_some_and(|known| service.store.is_current(known))
@@ -86,6 +99,9 @@ impl Branch {
             let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(stored)));
             let beside = Beside { kept: kept.collect(), is_current: &is_current };
             let report = pipeline::pass(group, Mode::Serve(&beside)).await;
+            if let Some(commit) = &report.commit {
+                group.known.pushed(&commit.id);
+            }
             for (job, outcome) in group.jobs.iter().zip(&report.resources) {
                 let resource = &job.resource;
                 if outcome.reason == Reason::Progressing {
@@ -107,6 +123,9 @@ impl Branch {
                 }
             }
         }
+        if self.late.is_empty() {
+            self.groups.iter().for_each(|group| group.known.told());
+        }
         service.metrics.pass(started.elapsed());
         self.failures = if due.failed { self.failures.saturating_add(1) } else { 0 };
         due.wait(self.failures)
@@ -127,9 +146,12 @@ impl Branch {
             resources: ready.iter().map(|(_, resource)| (*resource).clone()).collect(),
             secrets: read.secrets,
         };
-        let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca));
+        let (groups, failed) = job::prepare(&input, &Ambient::cluster(ca), &service.options.reaches());
         self.groups = groups;
         self.late.clear();
+        for group in &mut self.groups {
+            group.known.memory = self.memory.clone();
+        }
         self.unprepared = failed
             .into_iter()
             .map(|error| {
@@ -184,6 +206,7 @@ async fn land(
         message: tell::message(outcome, commit, &deployed),
         commit: commit.map(str::to_owned).or_else(|| tell::unsaid(stored, outcome)),
         credentials: tell::credentials(resource, group, job),
+        repository: group.repository(),
         patched: matches!(deployed, Some(Ok(Follow { followed: Followed::Patched { .. }, .. }))),
         rollout,
     };
@@ -201,6 +224,19 @@ async fn land(
         },
     );
     tell::outcome(service, stored, outcome, told).await;
+}
+
+/// Our last commit for a resource, from its status as it was last written.
+fn wrote(service: &Service, stored: &Stored, repository: &str) -> Option<(ResourceId, Wrote)> {
+    // A commit that went to another branch is not missing in this one.
+    let known = service
+        .store
+        .get(&stored.id)
+        .filter(|known| known.status.pushed_to.as_deref() == Some(repository))?;
+    let ours = known.status.history.iter().find_map(|entry| Some((entry, entry.commit.clone()?)));
+    let (entry, commit) = ours?;
+    let time = entry.time.parse::<Timestamp>().ok()?.as_second();
+    Some((stored.id.clone(), Wrote { commit, image: ImageRef::parse(&entry.image).ok()?, time }))
 }
 
 /// Why a resource must wait though nothing is wrong with it: its registry asked to be left alone.

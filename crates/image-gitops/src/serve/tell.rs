@@ -32,6 +32,8 @@ pub(super) struct Told {
     pub(super) message: String,
     pub(super) commit: Option<String>,
     pub(super) credentials: String,
+    /// Where the commits go.
+    pub(super) repository: String,
     /// Whether the Application was changed by us just now.
     pub(super) patched: bool,
     /// How the component is; `None` where that is not known now, `Some(None)` where it is not looked at.
@@ -74,6 +76,7 @@ pub(super) async fn trouble(service: &Service, stored: &Stored, reason: Reason, 
         image: None,
         digest: None,
         commit: None,
+        repository: None,
         tags: None,
         policy: None,
         credentials: None,
@@ -82,7 +85,7 @@ pub(super) async fn trouble(service: &Service, stored: &Stored, reason: Reason, 
         rollout: None,
     };
     service.metrics.outcome(reason);
-    say(service, stored, news, false).await;
+    say(service, stored, news, false, None).await;
 }
 
 /// Says what a pass came to.
@@ -95,6 +98,7 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         image: report.says.as_ref().and_then(|says| says.image.clone()),
         digest: report.digest.clone().filter(|_| told.commit.is_some()),
         commit: told.commit,
+        repository: Some(told.repository),
         tags: report.tags.map(|tags| TagCounts { total: count(tags.total), matched: count(tags.matched) }),
         policy: Some(report.policy.clone()),
         credentials: Some(told.credentials),
@@ -102,7 +106,7 @@ pub(super) async fn outcome(service: &Service, stored: &Stored, report: &JobRepo
         waiting: report.seen.as_deref().map(waiting),
         rollout: told.rollout.map(|rollout| rollout.as_ref().map(RolloutStatus::new)),
     };
-    say(service, stored, news, told.patched).await;
+    say(service, stored, news, told.patched, report.replaced.as_deref()).await;
 }
 
 /// Our commit that the status does not know yet: the pass that made it ended before it could say so.
@@ -122,7 +126,7 @@ fn is_known(stored: &Stored, report: &JobReport) -> bool {
 }
 
 /// Writes the status where it differs, and tells who should know where it says something else.
-async fn say(service: &Service, stored: &Stored, news: News, patched: bool) {
+async fn say(service: &Service, stored: &Stored, news: News, patched: bool, replaced: Option<&str>) {
     // The store has what was written last, whether the watch told it yet or not.
     let before =
         service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |stored| stored.status.clone());
@@ -152,6 +156,12 @@ async fn say(service: &Service, stored: &Stored, news: News, patched: bool) {
             Ok(found) => objects.extend(found),
             Err(error) => log(&id, &error),
         }
+    }
+    // Once: while the status says so, it is no news.
+    if let Some(replaced) =
+        replaced.filter(|said| !before.message.as_ref().is_some_and(|m| m.contains(*said)))
+    {
+        service.events.publish(&objects, EventKind::Warning, "BranchReplaced", replaced).await;
     }
     let was = before.ready().map(|ready| ready.reason.clone());
     let event = match news.reason {

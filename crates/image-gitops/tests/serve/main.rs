@@ -11,14 +11,20 @@
 #[allow(dead_code, reason = "the command line's tests use more of it")]
 #[path = "../cli/scene.rs"]
 mod base;
+#[path = "../cli/canary.rs"]
+mod canary;
 
+mod endpoint;
 mod hangs;
 mod heals;
 mod health;
 mod people;
+mod replaced;
 mod resource;
 mod scene;
+mod secrets;
 mod signed;
 mod step;
+mod tenants;
 mod update;
 mod webhook;

@@ -20,6 +20,8 @@ pub(crate) struct Cluster {
     pub(crate) scene: Scene,
     pub(crate) plane: &'static ControlPlane,
     pub(crate) namespace: String,
+    /// Whether services log all they can.
+    pub(crate) trace: bool,
 }
 
 /// A running service. It is killed when it is dropped.
@@ -45,7 +47,7 @@ impl Cluster {
         let application =
             scene.application(OLD).replace("namespace: backoffice-dev", &format!("namespace: {namespace}"));
         scene.commit(FILE, &application, "Name the namespace");
-        Self { scene, plane, namespace }
+        Self { scene, plane, namespace, trace: false }
     }
 
     /// The Application as the file has it, with `more` below its metadata.
@@ -70,15 +72,36 @@ impl Cluster {
         self.serve_in(&self.namespace, 0, arguments)
     }
 
+    /// Starts the service for all namespaces, but only for the resources with the label of this instance.
+    pub(crate) fn serve_all(&self, instance: &str, arguments: &[&str]) -> Service {
+        self.start(&["--instance", instance], &self.namespace, 0, arguments)
+    }
+
     /// Starts the service as if its pod were in the namespace `home`, with steps and webhooks on `port`.
     pub(crate) fn serve_in(&self, home: &str, port: u16, arguments: &[&str]) -> Service {
+        self.start(&["--namespace", &self.namespace], home, port, arguments)
+    }
+
+    fn start(&self, scope: &[&str], home: &str, port: u16, arguments: &[&str]) -> Service {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = crate::base::program(folder.path(), &["serve", "--namespace", &self.namespace]);
+        let mut command = crate::base::program(folder.path(), &["serve"]);
         command
             .args(["--listen", &format!("127.0.0.1:{port}"), "--admin-listen", "127.0.0.1:0"])
+            .args(scope)
+            // Where the tests' registries and Git servers are; no cluster has them there.
+            .args(if arguments.contains(&"--allow-addresses") {
+                &[][..]
+            } else {
+                &["--allow-addresses", "127.0.0.0/8"]
+            })
             .args(arguments)
             .env("KUBECONFIG", &self.plane.kubeconfig)
             .env("POD_NAMESPACE", home)
+            .envs(
+                if self.trace { &[("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full")][..] } else { &[] }
+                    .iter()
+                    .copied(),
+            )
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = child.stderr.take().unwrap();

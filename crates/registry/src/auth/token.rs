@@ -11,6 +11,7 @@ use image_gitops_core::credential::Credential;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
+use secrecy::zeroize::{Zeroize as _, Zeroizing};
 use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
@@ -67,7 +68,7 @@ impl Session {
         let url = self.realm(call, realm)?;
         let request = self.token_request(call, url.clone(), service, scope)?;
         let asked = Instant::now();
-        let answer = self.http.send(call, &request).await?;
+        let mut answer = self.http.send(call, &request).await?;
         let given = match answer.status {
             StatusCode::OK => serde_json::from_slice::<Given>(&answer.body).ok(),
             // 400 is how OAuth2 refuses a credential (RFC 6749, section 5.2).
@@ -80,9 +81,12 @@ impl Session {
                 return Err(self.http.protocol(call, &url, reason));
             }
         };
+        answer.body.zeroize();
         let life = given.as_ref().and_then(|given| given.expires_in);
-        let token =
-            given.and_then(|given| given.token.or(given.access_token)).filter(|token| !token.is_empty());
+        let token = given
+            .and_then(|given| given.token.or(given.access_token))
+            .map(Zeroizing::new)
+            .filter(|token| !token.is_empty());
         let token = token.ok_or_else(|| self.http.protocol(call, &url, "gives no token in its answer"))?;
         Ok(Grant { header: self.header(call, "Bearer", &token)?, until: Some(asked + usable(life)) })
     }
@@ -94,7 +98,10 @@ impl Session {
             scheme && url.has_host() && url.username().is_empty() && url.password().is_none()
         };
         Url::parse(realm).ok().filter(allowed).ok_or_else(|| {
-            let shown: String = realm.chars().filter(|c| !c.is_control()).take(100).collect();
+            // Without what may be secret in it.
+            let shown =
+                realm.rsplit('@').next().unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
+            let shown: String = shown.chars().filter(|c| !c.is_control()).take(100).collect();
             self.http.protocol(
                 call,
                 &self.base,
@@ -124,15 +131,15 @@ impl Session {
             form.extend_pairs(service.map(|service| ("service", service))).append_pair("scope", scope);
             form.append_pair("refresh_token", token.expose_secret());
             request.method = Method::POST;
-            request.form = Some(form.finish());
+            request.form = Some(Zeroizing::new(form.finish()));
             return Ok(request);
         }
         url.query_pairs_mut()
             .extend_pairs(service.map(|service| ("service", service)))
             .append_pair("scope", scope);
         request.url = url;
-        if let Credential::Basic { username, password } = &self.credential {
-            request.authorization = Some(self.basic(call, username, password.expose_secret())?);
+        if let Credential::Basic { .. } = &self.credential {
+            request.authorization = Some(self.basic(call)?);
         }
         Ok(request)
     }

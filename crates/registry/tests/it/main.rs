@@ -11,6 +11,7 @@ mod listing;
 mod oci_client;
 mod outages;
 mod pages;
+mod reach;
 mod tls;
 
 use std::time::Duration;
@@ -35,7 +36,7 @@ fn quick() -> Limits {
 }
 
 fn bounded(host: &str, credential: Credential, limits: Limits) -> Registry {
-    Registry::new(host, Access { credential, ca: None, insecure: true }, limits).unwrap()
+    Registry::new(host, Access { credential, insecure: true, ..Access::default() }, limits).unwrap()
 }
 
 fn repository(host: &str, path: &str) -> Repository {

@@ -1,13 +1,12 @@
 //! Whom we trust, and that nothing is sent in clear that was not asked for.
 
-use image_gitops_core::credential::Credential;
 use image_gitops_registry::{Access, Limits, Outage, Registry, RegistryError};
 use image_gitops_tests::registry_server::{Answer, Fault, Front, FrontOptions, Options, RegistryServer};
 
 use crate::{names, plain, repository};
 
 fn secure(host: &str, ca: Option<&str>) -> Registry {
-    let access = Access { credential: Credential::Anonymous, ca: ca.map(str::to_owned), insecure: false };
+    let access = Access { ca: ca.map(str::to_owned), ..Access::default() };
     Registry::new(host, access, Limits::default()).unwrap()
 }
 
