@@ -29,12 +29,18 @@ fn message(back: &Value) -> String {
 }
 
 /// How often it was told that the branch was replaced.
+/// How many Events tell of it. An Event is written after the status: one is waited for, and more than one is not.
 fn told(cluster: &Cluster) -> usize {
-    cluster
-        .events()
-        .iter()
-        .filter(|(kind, reason)| kind == "ImageGitOps" && reason == "BranchReplaced")
-        .count()
+    let started = std::time::Instant::now();
+    loop {
+        let events = cluster.events();
+        let of_it = |(kind, reason): &&(String, String)| kind == "ImageGitOps" && reason == "BranchReplaced";
+        let told = events.iter().filter(of_it).count();
+        if told > 0 || started.elapsed() > std::time::Duration::from_secs(5) {
+            return told;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 #[test]
