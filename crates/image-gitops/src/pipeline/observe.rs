@@ -16,6 +16,7 @@ use super::{
     replaced::Gone,
 };
 use crate::{
+    failpoint::Failpoint,
     job::{Group, Job, Unsigned},
     report::Failure,
 };
@@ -59,14 +60,16 @@ pub(crate) enum Behind {
 /// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
 /// Those that take longer than `patience` are [`Failure::Late`].
 pub(crate) async fn tags(group: &Group, patience: Option<Duration>) -> Tags {
-    join_all(group.jobs.iter().map(async |job| {
+    let tags = join_all(group.jobs.iter().map(async |job| {
         let list = match job.resource.suspend {
             true => Ok(TagList::default()), // never looked at
             false => job.listing.tags(patience).await,
         };
         Offer { list, unsigned: Vec::new() }
-    }))
-    .await
+    }));
+    let tags = tags.await;
+    Failpoint::TagsListed.reach();
+    tags
 }
 
 /// What the branch holds: the files that could be read, and for the paths that could not, why.
@@ -94,6 +97,12 @@ impl Observed {
 
 /// Reads the files of every job. One path that is missing does not keep the others from being read.
 pub(crate) async fn snapshot(group: &Group) -> Observed {
+    let observed = read(group).await;
+    Failpoint::BranchRead.reach();
+    observed
+}
+
+async fn read(group: &Group) -> Observed {
     let mut paths: Vec<&RepoPath> =
         group.jobs.iter().filter(|j| !j.resource.suspend).map(|j| &j.path).collect();
     paths.sort();
