@@ -10,6 +10,7 @@ mod world;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -82,7 +83,8 @@ fn number(name: &str) -> Option<u64> {
 fn live(seed: u64, cycles: usize) -> (World, Option<String>) {
     let mut world = World::new(seed);
     for _ in 0..cycles {
-        if let Err(why) = world.cycle() {
+        let cycle = catch_unwind(AssertUnwindSafe(|| world.cycle()));
+        if let Err(why) = cycle.unwrap_or_else(|_| Err("a panic, whose message stands above".to_owned())) {
             let told = world.told.join("\n  ");
             let failed = format!("{why}\n  {told}\nreplay it with: make fire SEED={seed} CYCLES={cycles}");
             return (world, Some(failed));

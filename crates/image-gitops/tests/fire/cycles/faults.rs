@@ -20,6 +20,16 @@ pub(super) struct AtRegistry {
     pub(super) fault: RegistryFault,
 }
 
+/// A tag that is listed has no manifest.
+const GONE: &str = "registry: manifest gone";
+
+impl AtRegistry {
+    /// Whether a tag has no manifest.
+    pub(super) fn is_gone(&self) -> bool {
+        self.name == GONE
+    }
+}
+
 /// A fault of the Git server.
 pub(super) struct AtGit {
     pub(super) name: &'static str,
@@ -77,10 +87,7 @@ pub(super) fn at_registry(rng: &mut Rng, tags: &[String]) -> AtRegistry {
         _ => {
             pattern = format!("manifests/{}", tags.last().map_or("", String::as_str));
             times = None;
-            (
-                "registry: manifest gone",
-                RegistryFault::json(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#),
-            )
+            (GONE, RegistryFault::json(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#))
         }
     };
     AtRegistry { name, pattern, times, fault }

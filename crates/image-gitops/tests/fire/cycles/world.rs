@@ -207,34 +207,33 @@ impl World {
 
     /// Sets faults; gives their names, in the order in which `heal` counts them, and the tags that have no manifest.
     fn set_faults(&mut self) -> (Vec<&'static str>, Vec<String>) {
-        let (mut at_registry, mut at_git, mut dead) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut at_registry, mut at_git) = (Vec::new(), Vec::new());
+        let mut tags: Vec<String> = self.listed.iter().cloned().collect();
+        tags.sort_by_key(|tag| oracle::key(tag));
         for _ in 0..self.rng.usize(1..4) {
             if self.rng.bool() {
-                let mut tags: Vec<String> = self.listed.iter().cloned().collect();
-                tags.sort_by_key(|tag| oracle::key(tag));
-                let fault = faults::at_registry(&mut self.rng, &tags);
-                self.tell(format!("{} at {} {:?}", fault.name, fault.pattern, fault.times));
-                if fault.name == "registry: manifest gone" {
-                    dead.extend(tags.last().cloned());
-                }
-                match fault.times {
-                    Some(times) => self.scene.front.times(times, &fault.pattern, fault.fault),
-                    None => self.scene.front.on(&fault.pattern, fault.fault),
-                }
-                at_registry.push(fault.name);
+                at_registry.push(faults::at_registry(&mut self.rng, &tags));
             } else {
                 let somebody = self.somebody();
-                let fault = faults::at_git(&mut self.rng, somebody);
-                self.tell(format!("{} at {} {:?}", fault.name, fault.pattern, fault.times));
-                match fault.times {
-                    Some(times) => self.scene.server.times(times, fault.pattern, fault.fault),
-                    None => self.scene.server.on(fault.pattern, fault.fault),
-                }
-                at_git.push(fault.name);
+                at_git.push(faults::at_git(&mut self.rng, somebody));
             }
         }
-        at_registry.extend(at_git);
-        (at_registry, dead)
+        // The registry's first fault that fits a request is the one that it meets: a tag that is gone is always gone.
+        at_registry.sort_by_key(|fault| !fault.is_gone());
+        let dead =
+            at_registry.iter().filter(|fault| fault.is_gone()).filter_map(|_| tags.last().cloned()).collect();
+        let mut names = Vec::new();
+        for fault in at_registry {
+            self.tell(format!("{} at {} {:?}", fault.name, fault.pattern, fault.times));
+            names.push(fault.name);
+            self.scene.front.times(fault.times.unwrap_or(usize::MAX), &fault.pattern, fault.fault);
+        }
+        for fault in at_git {
+            self.tell(format!("{} at {} {:?}", fault.name, fault.pattern, fault.times));
+            names.push(fault.name);
+            self.scene.server.times(fault.times.unwrap_or(usize::MAX), fault.pattern, fault.fault);
+        }
+        (names, dead)
     }
 
     /// Somebody who commits while the program works: a note, or another image in the very line.
