@@ -13,4 +13,13 @@
 #[allow(dead_code, reason = "the command line's tests use more of it")]
 #[path = "../cli/scene.rs"]
 mod base;
+#[cfg(debug_assertions)]
+mod crash;
 mod cycles;
+#[allow(dead_code, reason = "the program uses more of it")]
+#[path = "../../src/failpoint.rs"]
+mod failpoint;
+mod races;
+#[allow(dead_code, unused_imports, reason = "the service's tests use more of it")]
+#[path = "../serve/scene.rs"]
+mod scene;
