@@ -30,8 +30,8 @@ pub(crate) use explain::{Explanation, explain};
 pub(crate) use turn::turn;
 
 /// How often a branch that moves under us is read again before we give up. Each turn means that somebody else's commit
-/// landed between our read and our push: as many writers can start at once and all land.
-const ATTEMPTS: u32 = 24;
+/// landed between our read and our push: as many can land while one of ours waits for its turn, and it lands too.
+const ATTEMPTS: u32 = 48;
 /// The longest pause before the branch is read again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 
