@@ -137,6 +137,11 @@ impl RegistryServer {
         wait_for(async move { upload::blob(&target, &repository, bytes).await })
     }
 
+    /// Uploads an index as `repository:tag` that names an image, and an attestation of it which is not there any more.
+    pub fn push_attested(&self, repository: &str, tag: &str) -> String {
+        self.upload(repository, tag, upload::Kind::Attested, None)
+    }
+
     /// As [`Self::push_image`], of an image that says that it was made at `created` (RFC 3339).
     pub fn push_image_created(&self, repository: &str, tag: &str, created: &str) -> String {
         self.upload(repository, tag, upload::Kind::Image, Some(created))

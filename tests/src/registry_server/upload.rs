@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Image,
     /// An index of two of them.
     Index,
+    /// An index of one of them and of an attestation that is deleted afterwards.
+    Attested,
 }
 
 /// Where to push, and what the image says of itself.
@@ -44,6 +46,25 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
             }
             let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string();
             session.manifest(tag, INDEX, index).await
+        }
+        Kind::Attested => {
+            let (image, size) = session.image(&format!("{tag}-amd64"), tag, "amd64").await;
+            let (attestation, attestation_size) =
+                session.image(&format!("{tag}-attestation"), tag, "unknown").await;
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+                {
+                    "mediaType": MANIFEST, "digest": image, "size": size,
+                    "platform": {"os": "linux", "architecture": "amd64"},
+                },
+                {
+                    "mediaType": MANIFEST, "digest": attestation, "size": attestation_size,
+                    "platform": {"os": "unknown", "architecture": "unknown"},
+                    "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+                },
+            ]});
+            let digest = session.manifest(tag, INDEX, index.to_string()).await;
+            session.delete(&attestation).await;
+            digest
         }
     }
 }
@@ -122,6 +143,11 @@ impl<'a> Session<'a> {
         let digest = digest(body.as_bytes());
         self.send(self.http.put(to).header(CONTENT_TYPE, media_type).body(body)).await;
         digest
+    }
+
+    async fn delete(&self, digest: &str) {
+        let url = format!("{}/v2/{}/manifests/{digest}", self.target.base, self.repository);
+        self.send(self.http.delete(url)).await;
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> reqwest::Response {

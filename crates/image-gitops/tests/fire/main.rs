@@ -19,6 +19,7 @@ mod cycles;
 #[allow(dead_code, reason = "the program uses more of it")]
 #[path = "../../src/failpoint.rs"]
 mod failpoint;
+mod matrix;
 mod races;
 #[allow(dead_code, unused_imports, reason = "the service's tests use more of it")]
 #[path = "../serve/scene.rs"]
