@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Image,
     /// An index of two of them.
     Index,
+    /// An index of two of them, of which the second is deleted afterwards.
+    Torn,
     /// An index of one of them and of an attestation that is deleted afterwards.
     Attested,
 }
@@ -34,7 +36,7 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
     let session = Session::new(target, repository);
     match kind {
         Kind::Image => session.image(tag, tag, "amd64").await.0,
-        Kind::Index => {
+        Kind::Index | Kind::Torn => {
             let mut manifests = Vec::new();
             for architecture in ["amd64", "arm64"] {
                 let child = format!("{tag}-{architecture}");
@@ -44,8 +46,14 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
                     "platform": {"os": "linux", "architecture": architecture},
                 }));
             }
+            let last =
+                manifests.last().and_then(|entry| entry["digest"].as_str()).unwrap_or_default().to_owned();
             let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string();
-            session.manifest(tag, INDEX, index).await
+            let digest = session.manifest(tag, INDEX, index).await;
+            if matches!(kind, Kind::Torn) {
+                session.delete(&last).await;
+            }
+            digest
         }
         Kind::Attested => {
             let (image, size) = session.image(&format!("{tag}-amd64"), tag, "amd64").await;

@@ -26,6 +26,9 @@ pub(super) const NEAR: u32 = 64;
 /// How many are read where our last commit is not among [`NEAR`]: about 200 bytes each.
 pub(super) const FAR: u32 = 2048;
 
+/// Why a tag with nothing behind it cannot be used.
+pub(super) const NO_MANIFEST: &str = "the registry has no manifest for it";
+
 /// What the registry offers for each job, in the group's order.
 pub(crate) type Tags = Vec<Offer>;
 
@@ -53,8 +56,8 @@ pub(crate) enum Behind {
     Image(Digest, Option<Signer>),
     /// An image that is not signed as the resource asks.
     Unsigned(Unsigned),
-    /// Nothing, though the registry lists the tag.
-    Nothing,
+    /// Nothing that could be run, though the registry lists the tag; and why.
+    Nothing(String),
 }
 
 /// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
@@ -170,9 +173,15 @@ pub(crate) async fn digest(job: &Job, tag: &Tag) -> Result<Option<Digest>, Failu
     }
 }
 
-/// Looks at what a tag names: its digest, and the signatures of that where the resource asks for them.
+/// Looks at what a tag names: its digest, whether it can be run, and its signatures where the resource asks for them.
 pub(crate) async fn behind(job: &Job, tag: &Tag) -> Result<Behind, Failure> {
-    let Some(digest) = digest(job, tag).await? else { return Ok(Behind::Nothing) };
+    let resource = &job.resource;
+    let digest = match job.registry.runnable(&resource.image, tag, &resource.platforms).await {
+        Ok(Ok(digest)) => digest,
+        Ok(Err(lack)) => return Ok(Behind::Nothing(lack.to_string())),
+        Err(RegistryError::NotFound { .. }) => return Ok(Behind::Nothing(NO_MANIFEST.to_owned())),
+        Err(error) => return Err(error.into()),
+    };
     let Some(signatures) = &job.signatures else { return Ok(Behind::Image(digest, None)) };
     Ok(match signatures.signer(&digest).await? {
         Ok(signer) => Behind::Image(digest, Some(signer)),

@@ -131,7 +131,8 @@ fn the_service_dies(death: Death) {
     cluster.scene.tag(NEW);
     // A container that is started again is the same pod, which holds its Lease still.
     let serve = |folder: &tempfile::TempDir| {
-        let mut command = cluster.command(folder, &["--namespace", &cluster.namespace], &cluster.namespace, 0, &[]);
+        let mut command =
+            cluster.command(folder, &["--namespace", &cluster.namespace], &cluster.namespace, 0, &[]);
         command.env("POD_NAME", "image-gitops-0");
         command
     };

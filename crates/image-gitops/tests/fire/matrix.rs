@@ -64,6 +64,12 @@ fn scene(case: &Case) -> Scene {
             &scene.policy("back", "").replace(&format!("path: {FILE}"), "path: kubevela"),
         );
     }
+    if let Some(platforms) = &case.platforms {
+        let policy = scene
+            .policy("back", "")
+            .replace("extract: '$ts'", &format!("extract: '$ts', platforms: [{platforms}]"));
+        scene.write("policy.yaml", &policy);
+    }
     if let Some(hook) = &case.hook {
         git::hook(&scene.repository.path, "pre-receive", hook);
     }
@@ -144,6 +150,7 @@ fn play_step(scene: &Scene, step: &Step) {
     step.ci.iter().for_each(|name| scene.tag(&tag(name)));
     step.index.iter().for_each(|name| drop(scene.registry.push_index(IMAGE, &tag(name))));
     step.attested.iter().for_each(|name| drop(scene.registry.push_attested(IMAGE, &tag(name))));
+    step.torn.iter().for_each(|name| drop(scene.registry.push_torn(IMAGE, &tag(name))));
     step.lose.iter().for_each(|name| scene.registry.untag(IMAGE, &tag(name)));
     step.person.into_iter().for_each(|person| act(&bare, person));
     if let Some(meanwhile) = step.meanwhile {

@@ -31,6 +31,8 @@ pub(super) struct Case {
     /// Whether the resource names the file's folder.
     #[serde(default)]
     pub(super) folder: bool,
+    /// What the image must be built for.
+    pub(super) platforms: Option<String>,
     /// A pre-receive hook of the repository.
     pub(super) hook: Option<String>,
     pub(super) steps: Vec<Step>,
@@ -45,6 +47,8 @@ pub(super) struct Step {
     pub(super) index: Vec<String>,
     /// Images whose index names an attestation that is not there.
     pub(super) attested: Vec<String>,
+    /// Images whose index names one for `linux/arm64` that is not there.
+    pub(super) torn: Vec<String>,
     pub(super) lose: Vec<String>,
     pub(super) person: Option<Act>,
     pub(super) meanwhile: Option<Act>,
