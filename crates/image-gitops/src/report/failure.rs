@@ -143,7 +143,7 @@ impl Failure {
             Self::Refusal(refusal) => Some(refusal.hint().to_owned()),
             Self::Place(error) => Some(error.hint().to_owned()),
             Self::UselessTags { .. } => {
-                Some("push the image again, or delete the tags that are left of it".into())
+                Some("push the image again, or delete the tags that are left of it; spec.tags.platforms says what it must be built for".into())
             }
             Self::Unsigned { image, tag, .. } => {
                 Some(format!("sign it, `cosign sign {image}:{tag}`, by whom spec.verify names"))
