@@ -75,6 +75,21 @@ impl Totals {
     }
 }
 
+/// Lives on from its seed with a program that is not started again.
+fn live_on(seed: u64, cycles: usize) -> (World, Option<String>) {
+    let mut world = World::new(seed);
+    let mut kept = world.keep();
+    let lived = (0..cycles).try_for_each(|_| world.kept_cycle(&mut kept)).and_then(|()| world.end());
+    let failed = lived.err().map(|why| format!("seed {seed}: {why}\n  {}", world.told.join("\n  ")));
+    (world, failed)
+}
+
+/// A failure under way must not end the lives beside it; its message is printed where it happens.
+fn cycled(cycle: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let panicked = |_| Err("a panic, whose message stands above".to_owned());
+    catch_unwind(AssertUnwindSafe(cycle)).unwrap_or_else(panicked)
+}
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| text.parse().expect(name))
 }
@@ -83,8 +98,7 @@ fn number(name: &str) -> Option<u64> {
 fn live(seed: u64, cycles: usize) -> (World, Option<String>) {
     let mut world = World::new(seed);
     for _ in 0..cycles {
-        let cycle = catch_unwind(AssertUnwindSafe(|| world.cycle()));
-        if let Err(why) = cycle.unwrap_or_else(|_| Err("a panic, whose message stands above".to_owned())) {
+        if let Err(why) = cycled(|| world.cycle()) {
             let told = world.told.join("\n  ");
             let failed = format!("{why}\n  {told}\nreplay it with: make fire SEED={seed} CYCLES={cycles}");
             return (world, Some(failed));
@@ -123,4 +137,25 @@ fn a_thousand_cycles_of_random_faults_leave_no_commit_wrong_doubled_or_lost() {
     assert_eq!((totals.wrong, totals.doubled, totals.lost), (0, 0, 0));
     assert_eq!(totals.cycles, cycles);
     assert!(cycles < 100 || totals.ours > cycles / 4 && totals.deaths > 0, "nothing was tested");
+}
+
+#[test]
+fn a_program_that_runs_on_has_the_newest_tag_in_git_within_one_interval_after_the_faults() {
+    const LIVES: u64 = 12;
+    const CYCLES: usize = 3;
+    let seed = number("FIRE_SEED").unwrap_or(1);
+    let totals = Mutex::new(Totals::default());
+    thread::scope(|scope| {
+        for life in 0..LIVES {
+            let totals = &totals;
+            scope.spawn(move || {
+                let (world, failed) = live_on(seed.wrapping_add(1_000_000 + life), CYCLES);
+                totals.lock().unwrap().add(&world, failed);
+            });
+        }
+    });
+    let totals = totals.into_inner().unwrap();
+    println!("{}", totals.table());
+    assert!(totals.failures.is_empty(), "{}", totals.failures.join("\n\n"));
+    assert_eq!(totals.cycles, CYCLES * LIVES as usize);
 }

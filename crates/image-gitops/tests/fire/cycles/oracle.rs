@@ -166,10 +166,15 @@ impl Oracle {
         }
     }
 
-    /// Whether the newest tag is in Git, where a person did not decide otherwise.
-    pub(super) fn judge_newest(&mut self, listed: &BTreeSet<String>) {
+    /// The tag that should come to Git: the newest, where it is not there and no person decided otherwise.
+    pub(super) fn awaited<'l>(&self, listed: &'l BTreeSet<String>) -> Option<&'l String> {
         let newest = listed.iter().filter(|tag| key(tag).is_some()).max_by_key(|tag| key(tag));
-        if let Some(newest) = newest.filter(|newest| self.is_newer(newest)) {
+        newest.filter(|newest| self.is_newer(newest))
+    }
+
+    /// Whether the tag that should be in Git is there.
+    pub(super) fn judge_newest(&mut self, listed: &BTreeSet<String>) {
+        if let Some(newest) = self.awaited(listed) {
             self.judged.lost.push(format!("{newest} is not in Git, where {} stands", self.standing));
         }
     }

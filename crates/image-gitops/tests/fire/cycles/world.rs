@@ -2,9 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::{Output, Stdio},
+    process::{Child, Output, Stdio},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fastrand::Rng;
@@ -23,6 +23,21 @@ use crate::base::{FILE, IMAGE, OLD, Scene};
 /// Places at which the program may be made to end; see `src/failpoint.rs`.
 const DEATHS: [&str; 7] =
     ["pass-begun", "tags-listed", "branch-read", "decided", "commit-made", "push-answered", "branch-moved"];
+
+/// The shortest interval, and the tenth that it may be longer.
+const INTERVAL: Duration = Duration::from_secs(11);
+/// What a pass may still take that was under way when the faults stopped.
+const UNDER_WAY: Duration = Duration::from_secs(8);
+
+/// A program that runs on. It is killed when it is dropped.
+pub(super) struct Kept(Child);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 pub(super) struct World {
     rng: Rng,
@@ -101,6 +116,45 @@ impl World {
         self.oracle.judge(&self.listed, &[]);
         self.oracle.judge_newest(&self.listed);
         self.oracle.verdict()
+    }
+
+    /// Starts the program to run on until it is dropped, with the shortest interval.
+    pub(super) fn keep(&self) -> Kept {
+        let mut command = self.scene.command(&["run", "-f", "policy.yaml", "--interval", "10s"]);
+        Kept(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// A cycle of a program that runs on: the newest tag must be in Git within one interval after the faults.
+    pub(super) fn kept_cycle(&mut self, kept: &mut Kept) -> Result<(), String> {
+        self.cycles += 1;
+        let before = self.listed.clone();
+        for _ in 0..self.rng.usize(1..3) {
+            self.event();
+        }
+        // Whatever was listed since the last cycle may have been taken, at any moment.
+        let may_be_taken: BTreeSet<String> = before.union(&self.listed).cloned().collect();
+        let (names, _) = self.set_faults();
+        std::thread::sleep(Duration::from_millis(self.rng.u64(7_000..13_000)));
+        let met = [self.scene.front.heal(), self.scene.server.heal()].concat();
+        for (name, count) in names.into_iter().zip(met) {
+            *self.faults.entry(name).or_default() += count;
+        }
+        let healed = Instant::now();
+        loop {
+            self.oracle.judge(&may_be_taken, &[]);
+            self.oracle.verdict()?;
+            if let Some(status) = kept.0.try_wait().unwrap() {
+                return Err(format!("the program ended with {status}"));
+            }
+            if self.oracle.awaited(&self.listed).is_none() {
+                return Ok(());
+            }
+            if healed.elapsed() > INTERVAL + UNDER_WAY {
+                self.oracle.judge_newest(&self.listed);
+                return self.oracle.verdict();
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// Looks at the whole branch.
