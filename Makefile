@@ -81,6 +81,11 @@ check-generated:
 	@[ -z "$$(git status --porcelain -- $(GENERATED))" ] || { git --no-pager diff --stat -- $(GENERATED); echo "these files are not what is generated: run make generate and commit" >&2; exit 1; }
 	@tests/check-translations
 
+.PHONY: fire
+fire: tools ## Play faults, deaths and races, and random faults for long: make fire SEED=7 CYCLES=10000
+	@seed=$(SEED); seed=$${seed:-$$RANDOM$$RANDOM}; printf '\n== seed %s\n' "$$seed"; \
+	  FIRE_SEED=$$seed FIRE_CYCLES=$(CYCLES) $(CARGO) test --locked -p image-gitops --test fire -- --nocapture --test-threads 1
+
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets and property tests for long: make fuzz CASES=100000
 	$(call say,$(CASES) inputs of every target)

@@ -204,7 +204,12 @@ impl GitServer {
 
     /// The first request whose `METHOD /path?query` contains `pattern` meets `fault`; later ones do not.
     pub fn once(&self, pattern: &str, fault: Fault) {
-        locked(&self.shared.rules).push(fault::Rule::new(pattern, Some(1), fault));
+        self.times(1, pattern, fault);
+    }
+
+    /// The first `times` requests whose `METHOD /path?query` contains `pattern` meet `fault`; later ones do not.
+    pub fn times(&self, times: usize, pattern: &str, fault: Fault) {
+        locked(&self.shared.rules).push(fault::Rule::new(pattern, Some(times), fault));
     }
 
     /// Runs `action` before the first request that contains `pattern` reaches git: to move a branch at the worst moment.
@@ -218,9 +223,9 @@ impl GitServer {
         self.once(pattern, Fault::Run(Arc::new(run)));
     }
 
-    /// Forgets all faults.
-    pub fn heal(&self) {
-        locked(&self.shared.rules).clear();
+    /// Forgets all faults, and tells how many requests met each, in the order in which they were asked for.
+    pub fn heal(&self) -> Vec<usize> {
+        std::mem::take(&mut *locked(&self.shared.rules)).iter().map(fault::Rule::met).collect()
     }
 
     /// Every request so far, in the order in which they were answered.

@@ -137,6 +137,17 @@ impl RegistryServer {
         wait_for(async move { upload::blob(&target, &repository, bytes).await })
     }
 
+    /// Uploads an index as `repository:tag` that names an image for `linux/amd64`, and one for `linux/arm64` which is not
+    /// there any more.
+    pub fn push_torn(&self, repository: &str, tag: &str) -> String {
+        self.upload(repository, tag, upload::Kind::Torn)
+    }
+
+    /// Uploads an index as `repository:tag` that names an image, and an attestation of it which is not there any more.
+    pub fn push_attested(&self, repository: &str, tag: &str) -> String {
+        self.upload(repository, tag, upload::Kind::Attested, None)
+    }
+
     /// As [`Self::push_image`], of an image that says that it was made at `created` (RFC 3339).
     pub fn push_image_created(&self, repository: &str, tag: &str, created: &str) -> String {
         self.upload(repository, tag, upload::Kind::Image, Some(created))

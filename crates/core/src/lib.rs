@@ -16,6 +16,7 @@ pub mod harm;
 pub mod health;
 pub mod image;
 pub mod message;
+pub mod platform;
 pub mod policy;
 pub mod reach;
 pub mod reason;

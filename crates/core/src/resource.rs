@@ -9,6 +9,7 @@ use std::{fmt, time::Duration};
 use crate::{
     image::{ImageError, Repository},
     message::{SubjectError, SubjectTemplate},
+    platform::{Platform, PlatformError},
     policy::PolicyError,
     schedule::Schedule,
     select::Rules,
@@ -17,7 +18,7 @@ use crate::{
     yaml::{FieldPathError, Locator},
 };
 
-use fields::{at, expect, interval, name, person, policy, secret, target};
+use fields::{at, expect, interval, name, person, platforms, policy, secret, target};
 
 pub(crate) use fields::is_name;
 pub use fields::parse_interval;
@@ -120,6 +121,9 @@ pub enum SpecReason {
     /// Not a field path.
     #[error(transparent)]
     FieldPath(#[from] FieldPathError),
+    /// Not a platform.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
     /// Not a subject.
     #[error(transparent)]
     Subject(#[from] SubjectError),
@@ -164,6 +168,8 @@ pub struct Resource {
     pub registry: RegistryAccess,
     /// Which tag is taken.
     pub rules: Rules,
+    /// What the image must be built for.
+    pub platforms: Vec<Platform>,
     /// Whether the tag in Git is no floor.
     pub allow_downgrade: bool,
     /// Whose signature a tag must carry to be taken; `None`: none is asked for.
@@ -277,6 +283,7 @@ impl TryFrom<ImageGitOps> for Resource {
                 insecure: spec.registry.insecure,
             },
             signers: spec.verify.map(Signers::new).transpose()?,
+            platforms: platforms(&spec.tags.platforms)?,
             allow_downgrade: spec.policy.allow_downgrade,
             rules: Rules { filter, policy: policy(spec.policy)? },
             git: GitTarget {

@@ -127,6 +127,9 @@ pub struct TagsSpec {
     /// Regular expressions of tags that are no candidates, beside those that never are (`.sig`, `sha256-…`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclude: Vec<String>,
+    /// The platforms that an image must be built for, as `linux/amd64`. A newer tag without one of them is passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
 }
 
 /// Which candidate is taken, in this project's shape (`sort`, `order`, `range`) or in that of KubeVela's `fluxcd`

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod credentials;
+mod failpoint;
 mod input;
 mod job;
 mod pipeline;

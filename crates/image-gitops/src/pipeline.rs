@@ -20,6 +20,7 @@ use std::time::Duration;
 use image_gitops_git::GitError;
 
 use crate::{
+    failpoint::Failpoint,
     job::Group,
     report::{Failure, GroupReport},
 };
@@ -29,8 +30,8 @@ pub(crate) use explain::{Explanation, explain};
 pub(crate) use turn::turn;
 
 /// How often a branch that moves under us is read again before we give up. Each turn means that somebody else's commit
-/// landed between our read and our push: as many writers can start at once and all land.
-const ATTEMPTS: u32 = 24;
+/// landed between our read and our push: as many can land while one of ours waits for its turn, and it lands too.
+const ATTEMPTS: u32 = 48;
 /// The longest pause before the branch is read again.
 const LONGEST_PAUSE: Duration = Duration::from_millis(600);
 
@@ -53,6 +54,7 @@ pub(crate) enum Mode<'c> {
 #[tracing::instrument(name = "pass", skip_all, fields(repository = %group.url, branch = %group.branch))]
 pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
     let _turn = turn(group).await;
+    Failpoint::PassBegun.reach();
     let patience = matches!(mode, Mode::Serve(_)).then_some(PATIENCE);
     // Observe (network): the tags once, the branch again on each attempt.
     let (mut tags, mut observed) = tokio::join!(observe::tags(group, patience), observe::snapshot(group));
@@ -68,6 +70,7 @@ pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
             beside.drop_outdated(&mut jobs);
         }
         let edit = files.as_mut().map(|files| edit::make(&mut jobs, files)).unwrap_or_default();
+        Failpoint::Decided.reach();
         let lead = jobs.iter().find(|planned| planned.wants().is_some()).map(|planned| planned.job);
         let (Some(lead), Some(snapshot), Mode::Sync | Mode::Serve(_)) = (lead, &observed.snapshot, mode)
         else {
@@ -76,6 +79,7 @@ pub(crate) async fn pass(group: &Group, mode: Mode<'_>) -> GroupReport {
         // Act (network): on top of exactly what was read, or not at all.
         match act::push(group, lead, snapshot, &edit).await {
             Err(Failure::Git(error)) if matches!(*error, GitError::Moved { .. }) && attempt < ATTEMPTS => {
+                Failpoint::BranchMoved.reach();
                 tracing::info!(attempt, "the branch moved; reading it again");
                 tokio::time::sleep(jitter(attempt)).await;
                 attempt += 1;

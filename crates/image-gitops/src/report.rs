@@ -258,9 +258,12 @@ impl JobReport {
             }
         };
         report.current = decision.current.iter().flatten().map(Tag::to_string).collect();
-        let total = decision.total + planned.unsigned.len();
+        let total = decision.total + planned.unsigned.len() + planned.useless.len();
         report.tags = Some(TagCounts { total, matched: decision.matched });
         report.notes = unsigned(&planned.unsigned);
+        report.notes.extend(
+            planned.useless.iter().map(|(tag, why)| format!("{tag} is newer, but cannot be used: {why}")),
+        );
         report.notes.extend(decision.notes.iter().map(ToString::to_string));
         report.wake = decision.wake;
         report.seen = Some(planned.ages.seen.clone());

@@ -34,15 +34,30 @@ pub(crate) async fn read(
     let mut call = Call::new(format!("read the digest of {repository}:{tag}"), &session.http.limits);
     let deadline = call.deadline();
     let reading = timeout_at(deadline, ask(session, &mut call, repository, tag)).await;
-    reading.unwrap_or_else(|_| Err(session.late(&call)))
+    reading.unwrap_or_else(|_| Err(session.late(&call))).map(|named| named.digest)
 }
 
-async fn ask(
+/// What a tag names.
+pub(crate) struct Named {
+    pub(crate) digest: Digest,
+    /// Whether the registry says that it is an index.
+    pub(crate) is_index: bool,
+}
+
+impl Named {
+    fn of(answer: &Answer, digest: Digest) -> Self {
+        let kind = answer.content_type();
+        Self { digest, is_index: kind.contains("image.index") || kind.contains("manifest.list") }
+    }
+}
+
+/// Asks by HEAD, and by GET where that does not tell.
+pub(crate) async fn ask(
     session: &Session,
     call: &mut Call,
     repository: &Repository,
     tag: &Tag,
-) -> Result<Digest, RegistryError> {
+) -> Result<Named, RegistryError> {
     let mut request = Request {
         method: Method::HEAD,
         url: session.url(repository, &format!("manifests/{tag}"))?,
@@ -53,7 +68,7 @@ async fn ask(
     };
     let head = session.send(call, repository, request.clone()).await?;
     if let (StatusCode::OK, Some(digest)) = (head.status, told(&head)) {
-        return Ok(digest);
+        return Ok(Named::of(&head, digest));
     }
     // An answer to HEAD has no body: one to GET also says why it is an error.
     request.method = Method::GET;
@@ -78,7 +93,7 @@ async fn ask(
             let reason = format!("says {told} and sends a manifest of {digest}");
             Err(session.http.protocol(call, &session.base, reason))
         }
-        _ => Ok(digest),
+        _ => Ok(Named::of(&answer, digest)),
     }
 }
 

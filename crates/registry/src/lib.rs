@@ -6,7 +6,8 @@
 //! requests and bytes by [`Limits`].
 //!
 //! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
-//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names; `attached` what
+//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names, `platforms`
+//! whether that can be run; `attached` what
 //! is attached to it; `created` an image's configuration; `refusal` says
 //! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
 //! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
@@ -22,6 +23,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 mod http;
+mod platforms;
 mod refusal;
 mod tags;
 
@@ -30,10 +32,12 @@ use std::time::Duration;
 
 use image_gitops_core::credential::Credential;
 use image_gitops_core::image::{Digest, Repository, Tag};
+use image_gitops_core::platform::Platform;
 use image_gitops_core::reach::Reach;
 
 pub use attached::{Attached, Place, Signatures};
 pub use error::{Outage, RegistryError, Tried};
+pub use platforms::Lack;
 pub use tags::TagList;
 
 /// With what a registry is asked.
@@ -121,6 +125,20 @@ impl Registry {
     /// [`RegistryError::NotFound`] when there is no such tag; else as [`Registry::tags`].
     pub async fn digest(&self, repository: &Repository, tag: &Tag) -> Result<Digest, RegistryError> {
         digest::read(&self.0, repository, tag).await
+    }
+
+    /// The digest that `tag` names now, or why that cannot be run: an image of its index is gone, or there is none for one
+    /// of the platforms that are `wanted`.
+    ///
+    /// # Errors
+    /// As [`Registry::digest`].
+    pub async fn runnable(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        wanted: &[Platform],
+    ) -> Result<Result<Digest, Lack>, RegistryError> {
+        platforms::check(&self.0, repository, tag, wanted).await
     }
 
     /// The signatures of cosign that lie in one place for the image `digest`; none is an empty list. They are not

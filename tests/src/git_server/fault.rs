@@ -65,6 +65,16 @@ impl Fault {
         Self::Answer(Answer::new(status, "").header("location", location))
     }
 
+    /// A push to `branch` that git never sees, refused for `reason` in the form that git uses, so that a test can have the
+    /// words of any other host.
+    pub fn refusal(branch: &str, reason: &str) -> Self {
+        let line = |text: String| format!("{:04x}{text}", text.len() + 4);
+        let refused = line(format!("ng refs/heads/{branch} {reason}\n"));
+        let report = format!("{}{refused}0000", line("unpack ok\n".to_owned()));
+        let band = format!("{:04x}\u{1}{report}0000", report.len() + 5);
+        Self::Answer(Answer::new(200, band).header("content-type", "application/x-git-receive-pack-result"))
+    }
+
     /// Git's answer, altered by `change`.
     pub fn rewrite(change: impl Fn(Answer) -> Answer + Send + Sync + 'static) -> Self {
         Self::Rewrite(Arc::new(change))
@@ -90,19 +100,26 @@ impl fmt::Debug for Fault {
 pub(super) struct Rule {
     pattern: String,
     left: Option<usize>,
+    met: usize,
     fault: Fault,
 }
 
 impl Rule {
     pub(super) fn new(pattern: &str, left: Option<usize>, fault: Fault) -> Self {
-        Self { pattern: pattern.to_owned(), left, fault }
+        Self { pattern: pattern.to_owned(), left, met: 0, fault }
+    }
+
+    /// How many requests met it.
+    pub(super) fn met(&self) -> usize {
+        self.met
     }
 }
 
 /// The faults that a request meets, in the order in which they were asked for; those that were meant for one request are used up.
-pub(super) fn met(rules: &mut Vec<Rule>, line: &str) -> Vec<Fault> {
+pub(super) fn met(rules: &mut [Rule], line: &str) -> Vec<Fault> {
     let mut all = Vec::new();
-    for rule in rules.iter_mut().filter(|rule| line.contains(&rule.pattern)) {
+    for rule in rules.iter_mut().filter(|rule| rule.left != Some(0) && line.contains(&rule.pattern)) {
+        rule.met += 1;
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
@@ -111,6 +128,5 @@ pub(super) fn met(rules: &mut Vec<Rule>, line: &str) -> Vec<Fault> {
             break;
         }
     }
-    rules.retain(|rule| rule.left != Some(0));
     all
 }

@@ -8,6 +8,7 @@ mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::connection::{Door, Listener};
 use crate::tls::ServerCertificate;
@@ -83,6 +84,8 @@ pub enum Fault {
     CutAfter(usize),
     /// The answer never comes.
     Hang,
+    /// The request waits this long before the registry sees it.
+    Delay(Duration),
     /// The registry's answer without the header of this name.
     Without(&'static str),
     /// The registry's answer, its `Link` header replaced by those that the function makes of it (`</v2/…>; rel="next"`).
@@ -119,6 +122,7 @@ pub struct Request {
 struct Rule {
     pattern: String,
     left: Option<usize>,
+    met: usize,
     fault: Fault,
 }
 
@@ -218,12 +222,12 @@ impl Front {
     }
 
     fn rule(&self, pattern: &str, left: Option<usize>, fault: Fault) {
-        locked(&self.shared.rules).push(Rule { pattern: pattern.to_owned(), left, fault });
+        locked(&self.shared.rules).push(Rule { pattern: pattern.to_owned(), left, met: 0, fault });
     }
 
-    /// Forgets all faults.
-    pub fn heal(&self) {
-        locked(&self.shared.rules).clear();
+    /// Forgets all faults, and tells how many requests met each, in the order in which they were asked for.
+    pub fn heal(&self) -> Vec<usize> {
+        std::mem::take(&mut *locked(&self.shared.rules)).iter().map(|rule| rule.met).collect()
     }
 
     /// Refuses every token given so far.
@@ -290,6 +294,10 @@ async fn answer(
             locked(&shared.requests).push(request);
             return std::future::pending().await;
         }
+        Some(Fault::Delay(time)) => {
+            tokio::time::sleep(time).await;
+            Some(shared.pass(&method, &uri, &headers, body, None).await)
+        }
         altered => Some(shared.pass(&method, &uri, &headers, body, altered).await),
     };
     request.status = response.as_ref().map_or(0, |response| response.status().as_u16());
@@ -305,6 +313,7 @@ impl Shared {
         if let Some(left) = &mut rule.left {
             *left -= 1;
         }
+        rule.met += 1;
         Some(rule.fault.clone())
     }
 

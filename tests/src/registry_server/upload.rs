@@ -11,6 +11,10 @@ pub(super) enum Kind {
     Image,
     /// An index of two of them.
     Index,
+    /// An index of two of them, of which the second is deleted afterwards.
+    Torn,
+    /// An index of one of them and of an attestation that is deleted afterwards.
+    Attested,
 }
 
 /// Where to push, and what the image says of itself.
@@ -32,7 +36,7 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
     let session = Session::new(target, repository);
     match kind {
         Kind::Image => session.image(tag, tag, "amd64").await.0,
-        Kind::Index => {
+        Kind::Index | Kind::Torn => {
             let mut manifests = Vec::new();
             for architecture in ["amd64", "arm64"] {
                 let child = format!("{tag}-{architecture}");
@@ -42,8 +46,33 @@ pub(super) async fn push(target: &Target, repository: &str, tag: &str, kind: Kin
                     "platform": {"os": "linux", "architecture": architecture},
                 }));
             }
+            let last =
+                manifests.last().and_then(|entry| entry["digest"].as_str()).unwrap_or_default().to_owned();
             let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string();
-            session.manifest(tag, INDEX, index).await
+            let digest = session.manifest(tag, INDEX, index).await;
+            if matches!(kind, Kind::Torn) {
+                session.delete(&last).await;
+            }
+            digest
+        }
+        Kind::Attested => {
+            let (image, size) = session.image(&format!("{tag}-amd64"), tag, "amd64").await;
+            let (attestation, attestation_size) =
+                session.image(&format!("{tag}-attestation"), tag, "unknown").await;
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+                {
+                    "mediaType": MANIFEST, "digest": image, "size": size,
+                    "platform": {"os": "linux", "architecture": "amd64"},
+                },
+                {
+                    "mediaType": MANIFEST, "digest": attestation, "size": attestation_size,
+                    "platform": {"os": "unknown", "architecture": "unknown"},
+                    "annotations": {"vnd.docker.reference.type": "attestation-manifest"},
+                },
+            ]});
+            let digest = session.manifest(tag, INDEX, index.to_string()).await;
+            session.delete(&attestation).await;
+            digest
         }
     }
 }
@@ -122,6 +151,11 @@ impl<'a> Session<'a> {
         let digest = digest(body.as_bytes());
         self.send(self.http.put(to).header(CONTENT_TYPE, media_type).body(body)).await;
         digest
+    }
+
+    async fn delete(&self, digest: &str) {
+        let url = format!("{}/v2/{}/manifests/{digest}", self.target.base, self.repository);
+        self.send(self.http.delete(url)).await;
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> reqwest::Response {

@@ -6,10 +6,14 @@ use super::{
     DEFAULT_FIELD, DEFAULT_INTERVAL, LEAST_INTERVAL, LONGEST_INTERVAL, ResourceId, SpecError, SpecReason,
 };
 use crate::{
+    platform::Platform,
     policy::Policy,
     spec::{self, Person, PolicySpec, TargetSpec},
     yaml::{FieldPath, Locator},
 };
+
+/// How many platforms a resource may ask for.
+const MOST_PLATFORMS: usize = 16;
 
 pub(super) fn at<E: Into<SpecReason>>(field: &'static str) -> impl FnOnce(E) -> SpecError {
     move |reason| SpecError { field, reason: reason.into() }
@@ -52,6 +56,15 @@ pub(super) fn person(field: &'static str, person: Option<Person>) -> Result<Opti
         }
     }
     Ok(person)
+}
+
+pub(super) fn platforms(texts: &[String]) -> Result<Vec<Platform>, SpecError> {
+    if texts.len() > MOST_PLATFORMS {
+        return Err(at("spec.tags.platforms")(SpecReason::Conflict(
+            "no more than 16 platforms can be asked for",
+        )));
+    }
+    texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(at("spec.tags.platforms"))
 }
 
 pub(super) fn policy(spec: PolicySpec) -> Result<Policy, SpecError> {

@@ -6,6 +6,7 @@ use image_gitops_git::{Identity, Pushed, Snapshot};
 
 use super::edit::Edit;
 use crate::{
+    failpoint::Failpoint,
     job::{Group, Job},
     report::Failure,
 };
@@ -22,8 +23,10 @@ pub(super) async fn push(
     let author = Identity::new(&git.author.name, &git.author.email)?;
     let committer = Identity::new(&git.committer.name, &git.committer.email)?;
     let commit = snapshot.commit(&edit.files, &author, &committer, now, &edit.message)?;
+    Failpoint::CommitMade.reach();
     let _under_way = group.pushing.lock().await;
     let pushed = group.remote.push(commit).await?;
+    Failpoint::PushAnswered.reach();
     tracing::info!(commit = %pushed.commit, "pushed");
     Ok(pushed)
 }

@@ -77,7 +77,7 @@ impl Planned<'_> {
             };
             match look(self.job, &self.ages, &tag, now).await {
                 Ok(Some(seen)) => age::note(&mut self.ages.seen, seen),
-                Ok(None) => self.drop_dead(&tag, tags),
+                Ok(None) => self.drop_useless(tag, observe::NO_MANIFEST.to_owned(), tags),
                 Err(failure) => self.decision = Err(failure),
             }
         }

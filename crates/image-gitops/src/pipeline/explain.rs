@@ -108,7 +108,8 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             true => "the file in Git",
             false => "our last commit, which a person changed",
         };
-        let signer = look(job, &mut offer, &floors).await.unwrap_or_else(|failure| {
+        let mut useless = Vec::new();
+        let signer = look(job, &mut offer, &mut useless, &floors).await.unwrap_or_else(|failure| {
             failures.push(failure);
             None
         });
@@ -120,6 +121,12 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             reason: format!("newer, but not signed: {why}"),
         });
         let unsigned: Vec<_> = unsigned.collect();
+        let useless = useless.into_iter().map(|(tag, why)| TagVerdict {
+            tag: tag.to_string(),
+            chosen: false,
+            key: None,
+            reason: format!("newer, but cannot be used: {why}"),
+        });
         let mut planned = Planned::of(job, places, written.clone());
         // Without a list, what is there to say was said; a hold is told all the same.
         let mut listed = Ok(offer.list.unwrap_or_default());
@@ -151,7 +158,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
             held,
             waits,
-            tags: unsigned.into_iter().chain(verdicts).collect(),
+            tags: unsigned.into_iter().chain(useless).chain(verdicts).collect(),
             problems: failures
                 .iter()
                 .map(|f| Problem { message: f.to_string(), causes: chain(f), hint: f.hint() })
@@ -162,22 +169,27 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     explanations
 }
 
-/// Takes the tags out of `offer` that would be chosen but are not signed, as a pass does, and says who signed the one that
-/// is chosen. Without `spec.verify` nothing is looked at.
-async fn look(job: &Job, offer: &mut Offer, floors: &[&Tag]) -> Result<Option<Signer>, Failure> {
-    if job.signatures.is_none() {
+/// Takes the tags out of `offer` that would be chosen but are not signed or cannot be run, as a pass does, and says who signed the one that
+/// is chosen. Where neither signatures nor platforms are asked for, nothing is looked at.
+async fn look(
+    job: &Job,
+    offer: &mut Offer,
+    useless: &mut Vec<(Tag, String)>,
+    floors: &[&Tag],
+) -> Result<Option<Signer>, Failure> {
+    if job.signatures.is_none() && job.resource.platforms.is_empty() {
         return Ok(None);
     }
     while let Ok(list) = &offer.list
         && let Some(tag) = job.resource.rules.select(&list.tags, floors).newest
     {
-        if offer.unsigned.len() == UNSIGNED_TAGS {
+        if offer.unsigned.len() + useless.len() == UNSIGNED_TAGS {
             return Err(Failure::unsigned(&job.resource, &offer.unsigned));
         }
         match observe::behind(job, &tag).await? {
             Behind::Image(_, signer) => return Ok(signer),
             Behind::Unsigned(why) => offer.unsigned.push((tag.clone(), why)),
-            Behind::Nothing => {}
+            Behind::Nothing(why) => useless.push((tag.clone(), why)),
         }
         offer.drop(&tag);
     }

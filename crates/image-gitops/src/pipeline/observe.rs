@@ -16,6 +16,7 @@ use super::{
     replaced::Gone,
 };
 use crate::{
+    failpoint::Failpoint,
     job::{Group, Job, Unsigned},
     report::Failure,
 };
@@ -24,6 +25,9 @@ use crate::{
 pub(super) const NEAR: u32 = 64;
 /// How many are read where our last commit is not among [`NEAR`]: about 200 bytes each.
 pub(super) const FAR: u32 = 2048;
+
+/// Why a tag with nothing behind it cannot be used.
+pub(super) const NO_MANIFEST: &str = "the registry has no manifest for it";
 
 /// What the registry offers for each job, in the group's order.
 pub(crate) type Tags = Vec<Offer>;
@@ -52,21 +56,23 @@ pub(crate) enum Behind {
     Image(Digest, Option<Signer>),
     /// An image that is not signed as the resource asks.
     Unsigned(Unsigned),
-    /// Nothing, though the registry lists the tag.
-    Nothing,
+    /// Nothing that could be run, though the registry lists the tag; and why.
+    Nothing(String),
 }
 
 /// Lists the tags of every job's image, all at once. Jobs of the same image and credential wait for one [`crate::job::Listing`].
 /// Those that take longer than `patience` are [`Failure::Late`].
 pub(crate) async fn tags(group: &Group, patience: Option<Duration>) -> Tags {
-    join_all(group.jobs.iter().map(async |job| {
+    let tags = join_all(group.jobs.iter().map(async |job| {
         let list = match job.resource.suspend {
             true => Ok(TagList::default()), // never looked at
             false => job.listing.tags(patience).await,
         };
         Offer { list, unsigned: Vec::new() }
-    }))
-    .await
+    }));
+    let tags = tags.await;
+    Failpoint::TagsListed.reach();
+    tags
 }
 
 /// What the branch holds: the files that could be read, and for the paths that could not, why.
@@ -94,6 +100,12 @@ impl Observed {
 
 /// Reads the files of every job. One path that is missing does not keep the others from being read.
 pub(crate) async fn snapshot(group: &Group) -> Observed {
+    let observed = read(group).await;
+    Failpoint::BranchRead.reach();
+    observed
+}
+
+async fn read(group: &Group) -> Observed {
     let mut paths: Vec<&RepoPath> =
         group.jobs.iter().filter(|j| !j.resource.suspend).map(|j| &j.path).collect();
     paths.sort();
@@ -161,9 +173,15 @@ pub(crate) async fn digest(job: &Job, tag: &Tag) -> Result<Option<Digest>, Failu
     }
 }
 
-/// Looks at what a tag names: its digest, and the signatures of that where the resource asks for them.
+/// Looks at what a tag names: its digest, whether it can be run, and its signatures where the resource asks for them.
 pub(crate) async fn behind(job: &Job, tag: &Tag) -> Result<Behind, Failure> {
-    let Some(digest) = digest(job, tag).await? else { return Ok(Behind::Nothing) };
+    let resource = &job.resource;
+    let digest = match job.registry.runnable(&resource.image, tag, &resource.platforms).await {
+        Ok(Ok(digest)) => digest,
+        Ok(Err(lack)) => return Ok(Behind::Nothing(lack.to_string())),
+        Err(RegistryError::NotFound { .. }) => return Ok(Behind::Nothing(NO_MANIFEST.to_owned())),
+        Err(error) => return Err(error.into()),
+    };
     let Some(signatures) = &job.signatures else { return Ok(Behind::Image(digest, None)) };
     Ok(match signatures.signer(&digest).await? {
         Ok(signer) => Behind::Image(digest, Some(signer)),

@@ -27,13 +27,13 @@ use crate::{
 };
 
 /// A registry that lists this many tags which it cannot serve is broken; more requests do not help.
-const DEAD_TAGS: usize = 5;
+const USELESS_TAGS: usize = 5;
 /// How many tags are looked at for one that is signed. Each costs a few requests, and again with every pass until it is.
 pub(super) const UNSIGNED_TAGS: usize = 10;
 
-/// How often the registry is asked about one tag or another, for one resource: enough for [`DEAD_TAGS`], and for some that
+/// How often the registry is asked about one tag or another, for one resource: enough for [`USELESS_TAGS`], and for some that
 /// are pushed again meanwhile.
-const LOOKS: usize = 2 * DEAD_TAGS;
+const LOOKS: usize = 2 * USELESS_TAGS;
 
 /// What one resource comes to.
 pub(crate) struct Planned<'g> {
@@ -50,8 +50,8 @@ pub(crate) struct Planned<'g> {
     pub(crate) signer: Option<Signer>,
     /// The newer tags that were passed over because they are not signed.
     pub(crate) unsigned: Vec<(Tag, Unsigned)>,
-    /// How many tags had nothing behind them.
-    dead: usize,
+    /// The newer tags that were passed over because there is nothing to run behind them, and why.
+    pub(crate) useless: Vec<(Tag, String)>,
 }
 
 /// Decides for every job of the group.
@@ -95,7 +95,7 @@ impl<'g> Planned<'g> {
             digest: None,
             signer: None,
             unsigned: Vec::new(),
-            dead: 0,
+            useless: Vec::new(),
         }
     }
 
@@ -181,11 +181,11 @@ impl<'g> Planned<'g> {
                     // Pushed again, it is as young as that.
                     self.decide(&offer.list);
                 }
-                (Ok(Behind::Nothing | Behind::Unsigned(_)), Some(revert)) => {
+                (Ok(Behind::Nothing(_) | Behind::Unsigned(_)), Some(revert)) => {
                     self.hold_instead(revert);
                     break;
                 }
-                (Ok(Behind::Nothing), None) => self.drop_dead(&tag, &mut offer.list),
+                (Ok(Behind::Nothing(why)), None) => self.drop_useless(tag, why, &mut offer.list),
                 (Ok(Behind::Unsigned(why)), None) => self.drop_unsigned(tag, why, offer),
                 (Err(failure), _) => self.decision = Err(failure),
             }
@@ -223,19 +223,19 @@ impl<'g> Planned<'g> {
         }
     }
 
-    /// Passes over a tag that the registry lists but has nothing behind; after some of them over all.
-    pub(super) fn drop_dead(&mut self, tag: &Tag, tags: &mut Result<TagList, Failure>) {
+    /// Passes over a tag that the registry lists but behind which there is nothing to run; after some of them over all.
+    pub(super) fn drop_useless(&mut self, tag: Tag, why: String, tags: &mut Result<TagList, Failure>) {
         let resource = &self.job.resource;
-        tracing::warn!(resource = %resource.id, %tag, "the registry lists a tag without a manifest; trying the next");
+        tracing::warn!(resource = %resource.id, %tag, why, "a tag cannot be used; trying the next");
         if let Ok(list) = tags {
-            list.tags.retain(|other| other != tag);
+            list.tags.retain(|other| *other != tag);
         }
-        self.dead += 1;
         self.decide(tags);
-        if self.dead == DEAD_TAGS && self.wants().is_some() {
-            self.decision =
-                Err(Failure::DeadTags { image: resource.image.to_string(), tag: tag.to_string() });
+        if self.useless.len() + 1 == USELESS_TAGS && self.wants().is_some() {
+            let (image, tag, why) = (resource.image.to_string(), tag.to_string(), why.clone());
+            self.decision = Err(Failure::UselessTags { image, tag, why });
         }
+        self.useless.push((tag, why));
     }
 }
 

@@ -35,8 +35,8 @@ pub(crate) enum Failure {
     Refusal(Refusal),
     #[error(transparent)]
     Place(PlaceError),
-    #[error("the registry lists {image}:{tag} and others before it, but has no manifest for them")]
-    DeadTags { image: String, tag: String },
+    #[error("the registry lists {image}:{tag} and newer ones that cannot be used; of this one, {why}")]
+    UselessTags { image: String, tag: String, why: String },
     #[error(
         "none of the {looked_at} newest tags of {image} that were looked at is signed as spec.verify asks; {tag}: {why}"
     )]
@@ -113,7 +113,7 @@ impl Failure {
             Self::Refusal(_) => Reason::TargetNotFound,
             Self::Place(PlaceError::Shared { .. }) => Reason::TargetShared,
             Self::Place(_) => Reason::TargetNotFound,
-            Self::DeadTags { .. } => Reason::ImageNotFound,
+            Self::UselessTags { .. } => Reason::ImageNotFound,
             Self::Unsigned { .. } => Reason::NotSigned,
         }
     }
@@ -142,8 +142,8 @@ impl Failure {
             Self::Yaml(error) => Some(error.hint()),
             Self::Refusal(refusal) => Some(refusal.hint().to_owned()),
             Self::Place(error) => Some(error.hint().to_owned()),
-            Self::DeadTags { .. } => {
-                Some("push the image again, or delete the tags that are left of it".into())
+            Self::UselessTags { .. } => {
+                Some("push the image again, or delete the tags that are left of it; spec.tags.platforms says what it must be built for".into())
             }
             Self::Unsigned { image, tag, .. } => {
                 Some(format!("sign it, `cosign sign {image}:{tag}`, by whom spec.verify names"))

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::{Service, pass};
+use crate::failpoint::Failpoint;
 
 /// How long a pass waits for others to ask as well: images that are pushed together come together.
 const WINDOW: Duration = Duration::from_millis(50);
@@ -135,6 +136,9 @@ async fn keep(service: Arc<Service>, key: BranchKey, handle: Arc<Handle>) {
     let mut branch = pass::Branch::default();
     let mut due = Instant::now() + SPREAD.mul_f64(fastrand::f64());
     loop {
+        if *leads.borrow() {
+            Failpoint::LeaseTaken.reach();
+        }
         let answered = *handle.answered.borrow();
         if handle.drawn.load(Ordering::SeqCst) == answered {
             let polls = *leads.borrow_and_update();

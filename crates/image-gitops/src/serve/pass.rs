@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     credentials::Ambient,
+    failpoint::Failpoint,
     input::Input,
     job::{self, Group},
     pipeline::{
@@ -68,6 +69,7 @@ impl Branch {
             resources.iter().filter_map(|stored| Some((stored, stored.resource.as_ref().ok()?))).collect();
         let specs: Vec<&Resource> = usable.iter().map(|(_, resource)| *resource).collect();
         let read = Read::all(service, &specs).await;
+        Failpoint::SecretsRead.reach();
 
         let mut ready: Vec<(&Arc<Stored>, &Resource)> = Vec::new();
         for (stored, resource) in usable {
@@ -126,6 +128,7 @@ impl Branch {
         if self.late.is_empty() {
             self.groups.iter().for_each(|group| group.known.told());
         }
+        Failpoint::PassEnded.reach();
         service.metrics.pass(started.elapsed());
         self.failures = if due.failed { self.failures.saturating_add(1) } else { 0 };
         due.wait(self.failures)
@@ -193,6 +196,7 @@ async fn land(
     let updated = outcome.reason == Reason::Updated;
     let commit = report.commit.as_ref().map(|commit| commit.id.as_str()).filter(|_| updated);
     let deployed = deploy::follow(service, resource, outcome, commit).await;
+    Failpoint::ApplicationPatched.reach();
     let reason = match &deployed {
         Some(Err(_)) => Reason::DeployFailed,
         _ => outcome.reason,

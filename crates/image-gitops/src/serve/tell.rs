@@ -18,6 +18,7 @@ use super::{
     store::target,
 };
 use crate::{
+    failpoint::Failpoint,
     job::{Group, Job},
     pipeline::Kept,
     report::JobReport,
@@ -137,6 +138,7 @@ async fn say(service: &Service, stored: &Stored, news: News, patched: bool, repl
     if let Err(error) = service.applications.write_status(&stored.id, &after).await {
         return log(&stored.id, &error);
     }
+    Failpoint::StatusWritten.reach();
     let same = after.says_the_same(&before);
     service.store.set_status(&stored.id, &stored.uid, after);
     if same && !patched {
@@ -157,6 +159,7 @@ async fn say(service: &Service, stored: &Stored, news: News, patched: bool, repl
             Err(error) => log(&id, &error),
         }
     }
+    Failpoint::ApplicationMarked.reach();
     // Once: while the status says so, it is no news.
     if let Some(replaced) =
         replaced.filter(|said| !before.message.as_ref().is_some_and(|m| m.contains(*said)))
@@ -175,6 +178,7 @@ async fn say(service: &Service, stored: &Stored, news: News, patched: bool, repl
     };
     if let Some((kind, reason)) = event {
         service.events.publish(&objects, kind, reason, &news.message).await;
+        Failpoint::EventsSent.reach();
     }
 }
 

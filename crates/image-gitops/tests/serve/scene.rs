@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -84,6 +84,18 @@ impl Cluster {
 
     fn start(&self, scope: &[&str], home: &str, port: u16, arguments: &[&str]) -> Service {
         let folder = tempfile::tempdir().unwrap();
+        Service::start(self.command(&folder, scope, home, port, arguments), folder)
+    }
+
+    /// The service for what `scope` says, as if its pod were in the namespace `home`.
+    pub(crate) fn command(
+        &self,
+        folder: &tempfile::TempDir,
+        scope: &[&str],
+        home: &str,
+        port: u16,
+        arguments: &[&str],
+    ) -> Command {
         let mut command = crate::base::program(folder.path(), &["serve"]);
         command
             .args(["--listen", &format!("127.0.0.1:{port}"), "--admin-listen", "127.0.0.1:0"])
@@ -103,26 +115,7 @@ impl Cluster {
                     .copied(),
             )
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let lines = log.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                lines.lock().unwrap().push(line);
-            }
-            drop(folder);
-        });
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut service = Service { child, public: any, admin: any, log };
-        let listening = |log: &[String]| -> Vec<SocketAddr> {
-            let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            lines.filter_map(|line| line["bound"].as_str()?.parse().ok()).collect()
-        };
-        service.until("both ports", |log| listening(log).len() == 2);
-        let bound = listening(&service.log());
-        (service.admin, service.public) = (bound[0], bound[1]);
-        service
+        command
     }
 
     /// The path of a resource in the API.
@@ -178,6 +171,30 @@ pub(crate) fn ready(object: &Value) -> Value {
 }
 
 impl Service {
+    /// Starts it, in a folder that is kept for as long as it runs.
+    pub(crate) fn start(mut command: Command, folder: tempfile::TempDir) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+            drop(folder);
+        });
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut service = Self { child, public: any, admin: any, log };
+        let listening = |log: &[String]| -> Vec<SocketAddr> {
+            let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.filter_map(|line| line["bound"].as_str()?.parse().ok()).collect()
+        };
+        service.until("both ports", |log| listening(log).len() == 2);
+        let bound = listening(&service.log());
+        (service.admin, service.public) = (bound[0], bound[1]);
+        service
+    }
+
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }

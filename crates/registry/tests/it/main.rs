@@ -11,6 +11,7 @@ mod listing;
 mod oci_client;
 mod outages;
 mod pages;
+mod platforms;
 mod reach;
 mod tls;
 
