@@ -21,6 +21,7 @@
 
 mod api;
 mod kubevela;
+mod workflow;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -43,6 +44,7 @@ pub use api::{Api, Refused};
 pub struct ControlPlane {
     // In the order in which they are ended.
     kubevela: OnceLock<Process>,
+    workflow: OnceLock<Process>,
     _kube_apiserver: Process,
     _etcd: Process,
     /// The file by which `kubectl`, `vela` and client libraries find the API, as an account that may do everything.
@@ -90,7 +92,14 @@ impl ControlPlane {
             api.get("/readyz").ok()?;
             api.get("/api/v1/namespaces/default").ok()
         });
-        Self { kubevela: OnceLock::new(), _kube_apiserver: kube_apiserver, _etcd: etcd, kubeconfig, api }
+        Self {
+            kubevela: OnceLock::new(),
+            workflow: OnceLock::new(),
+            _kube_apiserver: kube_apiserver,
+            _etcd: etcd,
+            kubeconfig,
+            api,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const KUBEVELA: &str = "github.com/oam-dev/kubevela";
+const WORKFLOW: &str = "github.com/kubevela/workflow";
 
 /// The OCI distribution registry (`github.com/distribution/distribution/v3/cmd/registry`).
 ///
@@ -85,15 +86,26 @@ pub fn kubevela_version() -> String {
 /// The folder of KubeVela's Helm chart, with its CRDs (`crds`) and definitions (`templates/defwithtemplate`), as it
 /// lies in the Go module that [`vela_core`] is built from.
 pub fn kubevela_chart() -> PathBuf {
-    let output = go("kubevela")
-        .args(["mod", "download", "-json", KUBEVELA])
-        .output()
-        .expect("go is started: KubeVela's CRDs come from its Go module");
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    match answer.get("Dir").and_then(serde_json::Value::as_str) {
-        Some(folder) => Path::new(folder).join("charts/vela-core"),
-        None => panic!("go mod download {KUBEVELA}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
+    source("kubevela", KUBEVELA).join("charts/vela-core")
+}
+
+/// KubeVela's controller of WorkflowRuns (`github.com/kubevela/workflow/cmd`), which an addon of KubeVela's own installs
+/// beside [`vela_core`].
+pub fn vela_workflow() -> PathBuf {
+    let version = pinned("workflow", WORKFLOW);
+    GoProgram {
+        name: "vela-workflow",
+        module: "workflow",
+        package: "github.com/kubevela/workflow/cmd",
+        link: format!("-s -w -X {WORKFLOW}/version.VelaVersion={version}"),
+        takes: "about three minutes on two cores",
     }
+    .find_or_build()
+}
+
+/// The folder of the Helm chart that comes with [`vela_workflow`]: its CRDs lie in `crds`.
+pub fn workflow_chart() -> PathBuf {
+    source("workflow", WORKFLOW).join("charts/vela-workflow")
 }
 
 /// CUE's command line (`cuelang.org/go/cmd/cue`).
@@ -178,6 +190,19 @@ fn go(module: &str) -> Command {
     let mut go = Command::new("go");
     go.current_dir(module_folder(module)).env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=readonly");
     go
+}
+
+/// Where Go keeps the source of `dependency`, in the version that the module `tests/go/<module>` pins.
+fn source(module: &str, dependency: &str) -> PathBuf {
+    let output = go(module)
+        .args(["mod", "download", "-json", dependency])
+        .output()
+        .expect("go is started: CRDs and definitions come from Go modules");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    match answer.get("Dir").and_then(serde_json::Value::as_str) {
+        Some(folder) => folder.into(),
+        None => panic!("go mod download {dependency}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -16,7 +16,7 @@ use crate::{
     Cluster, KubeError, Owner, STATUS_ANNOTATION, Status, client,
     error::has_code,
     flux,
-    run::{RunState, run_state},
+    run::{RunState, Runner, run_state},
 };
 
 /// How often an Application that changes under us is read again.
@@ -156,16 +156,24 @@ impl Applications {
         Ok(found.map_err(KubeError::of(format!("read the ImageGitOps {id}")))?.is_some())
     }
 
-    /// Whether a run of a step of this Application, or of a WorkflowRun of this name, is alive. `None` where there is neither.
-    pub async fn run_state(&self, id: &ResourceId, run: &str) -> Result<Option<RunState>, KubeError> {
-        if let Some(application) = self.get(id).await? {
-            return Ok(Some(run_state(&application, run)));
+    /// Who runs the step that is called `run`, and whether that is alive: the Application or the WorkflowRun of this name.
+    /// `None` where there is neither.
+    pub async fn run_state(
+        &self,
+        id: &ResourceId,
+        run: &str,
+    ) -> Result<Option<(Runner, RunState)>, KubeError> {
+        let application = self.get(id).await?;
+        let application = application.map(|object| (Runner::Application, run_state(&object, run)));
+        if let Some((_, RunState::Alive | RunState::Over)) = application {
+            return Ok(application);
         }
+        // Both may have this name: one that does not know the run leaves the answer to the other.
         let kind = client::kind("core.oam.dev", "v1alpha1", "WorkflowRun", "workflowruns");
         let api = self.0.dynamic(&kind, Some(&id.namespace));
         let found = api.get_opt(&id.name).await;
         let found = found.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?;
-        Ok(found.map(|object| run_state(&object.data, run)))
+        Ok(found.map(|object| (Runner::WorkflowRun, run_state(&object.data, run))).or(application))
     }
 
     /// Writes the status of a resource.

@@ -90,8 +90,8 @@ impl ControlPlane {
         vela_core
     }
 
-    /// Applies files of the chart.
-    fn install(&self, files: &[PathBuf]) -> Vec<Value> {
+    /// Applies files of a chart of KubeVela's.
+    pub(super) fn install(&self, files: &[PathBuf]) -> Vec<Value> {
         let read = |file: &PathBuf| {
             let text = std::fs::read_to_string(file);
             let text = text.unwrap_or_else(|error| panic!("{}: {error}", file.display()));

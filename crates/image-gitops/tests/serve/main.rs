@@ -18,3 +18,4 @@ mod scene;
 mod step;
 mod update;
 mod webhook;
+mod workflow_run;
