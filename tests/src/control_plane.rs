@@ -20,6 +20,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api;
+mod authentication;
 mod kubevela;
 mod workflow;
 
@@ -66,6 +67,15 @@ impl ControlPlane {
         SHARED.get_or_init(Self::start)
     }
 
+    /// One more, likewise shared, [whose KubeVela works as whoever wrote an Application](Self::with_authentication).
+    ///
+    /// # Panics
+    /// As [`Self::with_authentication`].
+    pub fn shared_with_authentication() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(Self::start).with_authentication()
+    }
+
     /// Starts a control plane.
     ///
     /// # Panics
@@ -82,6 +92,7 @@ impl ControlPlane {
             url: format!("https://127.0.0.1:{port}"),
             ca_pem: certificate.ca_pem.clone(),
             token: TOKEN.to_owned(),
+            user: None,
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kubeconfig = folder.path().join("kubeconfig");

@@ -12,6 +12,7 @@
 #[path = "../cli/scene.rs"]
 mod base;
 
+mod authentication;
 mod heals;
 mod resource;
 mod scene;
