@@ -182,9 +182,12 @@ impl Applications {
         // Both may have this name: one that does not know the run leaves the answer to the other.
         let kind = client::kind("core.oam.dev", "v1alpha1", "WorkflowRun", "workflowruns");
         let api = self.0.dynamic(&kind, Some(&id.namespace));
-        let found = api.get_opt(&id.name).await;
-        let found = found.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?;
-        Ok(found.map(|object| (Runner::WorkflowRun, run_state(&object.data, run))).or(application))
+        match api.get(&id.name).await {
+            Ok(object) => Ok(Some((Runner::WorkflowRun, run_state(&object.data, run)))),
+            // No such WorkflowRun, or no such kind: KubeVela has it as an addon.
+            Err(error) if has_code(&error, &[404]) => Ok(application),
+            Err(error) => Err(KubeError::of(format!("read the WorkflowRun {id}"))(error)),
+        }
     }
 
     /// Writes the status of a resource.
