@@ -104,15 +104,16 @@ bench: tools ## Measure against git and against the limits; prints ratios
 	$(CARGO) run --locked --quiet --profile fuzz -p image-gitops-fuzz -- growth
 
 .PHONY: e2e
-e2e: image ## Play the stories with real pods in a lab: make e2e LAB=path/to/lab
-	@tests/e2e/cli.sh $(LAB) target/$(STATIC_TARGET)/release/image-gitops
-	@tests/e2e/user-document.sh $(LAB) $(IMAGE_ARCHIVE)
-	@tests/e2e/addon.sh $(LAB) $(IMAGE_ARCHIVE)
-	@tests/e2e/cluster.sh $(LAB) $(IMAGE_ARCHIVE)
+e2e: image e2e-tools ## Play the stories with real pods: make e2e LAB=path/to/lab, or on your cluster (CONTRIBUTING.md)
+	@LAB="$(LAB)" tests/e2e/run target/$(STATIC_TARGET)/release/image-gitops $(IMAGE_ARCHIVE)
 
 .PHONY: session
-session: image ## Record docs/session.md in a lab: make session LAB=path/to/lab
-	@tests/e2e/session.sh $(LAB) $(IMAGE_ARCHIVE)
+session: image e2e-tools ## Record docs/session.md in a lab: make session LAB=path/to/lab
+	@LAB="$(LAB)" tests/e2e/session.sh $(IMAGE_ARCHIVE)
+
+.PHONY: e2e-tools
+e2e-tools:
+	$(CARGO) build --locked --quiet -p image-gitops-tests --bin oci
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -1,50 +1,33 @@
 #!/usr/bin/env bash
 # Records docs/session.md: what a user types and sees, from enabling the addon to a rollout that came by itself.
 #
-#   tests/e2e/session.sh LAB ARCHIVE        (make session LAB=path/to/lab)
-set -euo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
-lab=${1:?usage: make session LAB=path/to/lab}
-archive=$(realpath "${2:?usage: make session LAB=path/to/lab}")
-version=v$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -1)
-. "$root/tests/e2e/lib.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+#   tests/e2e/session.sh ARCHIVE        (make session LAB=path/to/lab)
+. "$(dirname "$0")/lib.sh"
+archive=$(realpath "${1:?usage: make session LAB=path/to/lab}")
 page=$work/session.md
 
-k delete applications --all -n "$namespace" --wait --timeout 60s >/dev/null 2>&1 || true
-v addon disable image-gitops -y >/dev/null 2>&1 || true
-k delete namespace "$namespace" --wait --timeout 120s >/dev/null 2>&1 || true
-until_ok 60 "nothing of an earlier run is left" sh -c "! \"$lab\" exec kubectl -n vela-system get application addon-image-gitops"
+clean
+until_ok 60 "nothing of an earlier run is left" absent -n vela-system application addon-image-gitops
 mkdir -p "$work/repo/kubevela"
-cp "$root/docs/examples/backoffice-dev/kubevela/backoffice-dev.yaml" "$work/repo/kubevela/"
+cp "$root/docs/examples/backoffice-dev/$file" "$work/repo/kubevela/"
 fresh "$work/repo"
-enable_addon >/dev/null; v addon disable image-gitops >/dev/null # the image and the certificates are in place
-until_ok 60 "disabled again" sh -c "! \"$lab\" exec kubectl -n vela-system get deploy image-gitops"
+push_service
+enable >/dev/null; v addon disable image-gitops >/dev/null # the image and the certificates are in place
+until_ok 60 "disabled again" absent -n vela-system deploy image-gitops
 
 # typed COMMAND: into the page, with what it prints; runs of blanks at line ends are nobody's news
 typed() {
   printf '$ %s\n' "$1" >>"$page"
-  "$lab" exec env GITHUB_TOKEN=ghp_lab bash -c "cd $work/clone && $1" 2>&1 | sed 's/[[:space:]]*$//; s/\x1b\[[0-9;]*m//g' >>"$page" || fail "$1"
+  on env GITHUB_TOKEN="$git_token" bash -c "cd $work/clone && $1" 2>&1 | sed 's/[[:space:]]*$//; s/\x1b\[[0-9;]*m//g' >>"$page" || fail "$1"
 }
 text() { printf '%s\n' "$*" >>"$page"; }
 open() { printf '\n```console\n' >>"$page"; }
 close() { printf '```\n' >>"$page"; }
 
-rm -rf "$work/clone"; g clone -q "$repository" "$work/clone"
-python3 - "$work/clone/kubevela/backoffice-dev.yaml" <<'P'
-import sys
-path = sys.argv[1]
-text = open(path).read().rstrip("\n") + """
-        - type: image-gitops
-          properties:
-            tags: {pattern: '^main-[a-f0-9]{7}-(?P<ts>[0-9]+)$', extract: '$ts'}
-            git: {url: https://github.com/legolas49/back-dev-bfirstai, path: kubevela/backoffice-dev.yaml, secretRef: {name: github-write-secret}}
-"""
-open(path, "w").write(text)
-P
+clone
+with_trait "$work/clone/$file" >"$work/app.yaml"; cp "$work/app.yaml" "$work/clone/$file"
 g -C "$work/clone" -c user.name=ann -c user.email=ann@example.com commit -qam "Keep the image up to date"
-g -C "$work/clone" push -q "https://lab:ghp_lab@github.com/legolas49/back-dev-bfirstai" HEAD:main
+send
 ln -s "$root/addon" "$work/clone/addon"
 
 text "# A session"
@@ -77,7 +60,8 @@ next=$((first + 1)); push_tag "$next"
 open
 typed "kubectl annotate application backoffice-dev -n $namespace --overwrite fluxcd.io/reconcile=\$(date +%s)"
 until_ok 60 "the pods run the next tag" runs "$(tag "$next")"
-until_ok 60 "only those are left" sh -c "[ \$(\"$lab\" exec kubectl get pods -n $namespace --no-headers | wc -l) = 1 ]"
+only_one() { [ "$(k get pods -n "$namespace" --no-headers | wc -l)" = 1 ]; }
+until_ok 60 "only those are left" only_one
 typed "$pods"
 typed "git pull -q https://github.com/legolas49/back-dev-bfirstai main && git log -1 --format='%h %an: %s'"
 typed "git show --format= -U0"
@@ -93,7 +77,7 @@ text
 text "## A person goes back"
 open
 typed "git -c user.name=ann -c user.email=ann@example.com revert --no-edit HEAD | head -1"
-g -C "$work/clone" push -q "https://lab:ghp_lab@github.com/legolas49/back-dev-bfirstai" HEAD:main
+send
 typed "kubectl annotate application backoffice-dev -n $namespace --overwrite fluxcd.io/reconcile=\$(date +%s)r"
 until_ok 60 "it is held" reason_is backoffice-dev-back Held
 until_ok 60 "the pods go back" runs "$(tag "$first")"

@@ -20,7 +20,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod api;
+mod authentication;
 mod kubevela;
+mod workflow;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -43,6 +45,7 @@ pub use api::{Api, Refused};
 pub struct ControlPlane {
     // In the order in which they are ended.
     kubevela: OnceLock<Process>,
+    workflow: OnceLock<Process>,
     _kube_apiserver: Process,
     _etcd: Process,
     /// The file by which `kubectl`, `vela` and client libraries find the API, as an account that may do everything.
@@ -64,6 +67,15 @@ impl ControlPlane {
         SHARED.get_or_init(Self::start)
     }
 
+    /// One more, likewise shared, [whose KubeVela works as whoever wrote an Application](Self::with_authentication).
+    ///
+    /// # Panics
+    /// As [`Self::with_authentication`].
+    pub fn shared_with_authentication() -> &'static Self {
+        static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        SHARED.get_or_init(Self::start).with_authentication()
+    }
+
     /// Starts a control plane.
     ///
     /// # Panics
@@ -80,6 +92,7 @@ impl ControlPlane {
             url: format!("https://127.0.0.1:{port}"),
             ca_pem: certificate.ca_pem.clone(),
             token: TOKEN.to_owned(),
+            user: None,
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let kubeconfig = folder.path().join("kubeconfig");
@@ -90,7 +103,14 @@ impl ControlPlane {
             api.get("/readyz").ok()?;
             api.get("/api/v1/namespaces/default").ok()
         });
-        Self { kubevela: OnceLock::new(), _kube_apiserver: kube_apiserver, _etcd: etcd, kubeconfig, api }
+        Self {
+            kubevela: OnceLock::new(),
+            workflow: OnceLock::new(),
+            _kube_apiserver: kube_apiserver,
+            _etcd: etcd,
+            kubeconfig,
+            api,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const KUBEVELA: &str = "github.com/oam-dev/kubevela";
+const WORKFLOW: &str = "github.com/kubevela/workflow";
 
 /// The OCI distribution registry (`github.com/distribution/distribution/v3/cmd/registry`).
 ///
@@ -88,17 +89,23 @@ pub fn kubevela_chart() -> PathBuf {
     go_module("kubevela", KUBEVELA).join("charts/vela-core")
 }
 
-/// The folder of a Go module that the module `tests/go/<module>` requires.
-pub(crate) fn go_module(module: &str, dependency: &str) -> PathBuf {
-    let output = go(module)
-        .args(["mod", "download", "-json", dependency])
-        .output()
-        .expect("go is started: it knows where the files of Go modules lie");
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    match answer.get("Dir").and_then(serde_json::Value::as_str) {
-        Some(folder) => PathBuf::from(folder),
-        None => panic!("go mod download {dependency}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
+/// KubeVela's controller of WorkflowRuns (`github.com/kubevela/workflow/cmd`), which an addon of KubeVela's own installs
+/// beside [`vela_core`].
+pub fn vela_workflow() -> PathBuf {
+    let version = pinned("workflow", WORKFLOW);
+    GoProgram {
+        name: "vela-workflow",
+        module: "workflow",
+        package: "github.com/kubevela/workflow/cmd",
+        link: format!("-s -w -X {WORKFLOW}/version.VelaVersion={version}"),
+        takes: "about three minutes on two cores",
     }
+    .find_or_build()
+}
+
+/// The folder of the Helm chart that comes with [`vela_workflow`]: its CRDs lie in `crds`.
+pub fn workflow_chart() -> PathBuf {
+    go_module("workflow", WORKFLOW).join("charts/vela-workflow")
 }
 
 /// CUE's command line (`cuelang.org/go/cmd/cue`).
@@ -208,6 +215,19 @@ fn go(module: &str) -> Command {
     let mut go = Command::new("go");
     go.current_dir(module_folder(module)).env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=readonly");
     go
+}
+
+/// Where Go keeps the source of `dependency`, in the version that the module `tests/go/<module>` pins.
+pub(crate) fn go_module(module: &str, dependency: &str) -> PathBuf {
+    let output = go(module)
+        .args(["mod", "download", "-json", dependency])
+        .output()
+        .expect("go is started: CRDs and definitions come from Go modules");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    match answer.get("Dir").and_then(serde_json::Value::as_str) {
+        Some(folder) => folder.into(),
+        None => panic!("go mod download {dependency}: {answer}{}", String::from_utf8_lossy(&output.stderr)),
+    }
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -3,6 +3,8 @@
 //! The patch changes one value (and `app.oam.dev/publishVersion`, without which KubeVela ignores a changed spec), and tests
 //! what it was read from: `spec.components` is one atomic list for server-side apply and merge patches.
 
+use std::collections::BTreeMap;
+
 use image_gitops_core::{
     health::Observed,
     image::{ImageRef, Repository},
@@ -17,13 +19,14 @@ use crate::{
     Cluster, KubeError, Owner, STATUS_ANNOTATION, Status, client,
     error::has_code,
     flux, health,
-    run::{RunState, run_state},
+    run::{RunState, Runner, run_state},
 };
 
 /// How often an Application that changes under us is read again.
 const ATTEMPTS: usize = 5;
-/// KubeVela's mark for: this Application is deployed as that user (its authentication is on).
-const USER: &str = "app.oam.dev/username";
+/// The marks by which KubeVela knows whom to deploy an Application as. Where its authentication is on, its admission webhook
+/// writes at every change who made it; which of the two, is its administrator's choice.
+const IDENTITY: [&str; 2] = ["app.oam.dev/username", "app.oam.dev/group"];
 const PUBLISH_VERSION: &str = "app.oam.dev/publishVersion";
 
 /// What an Application should hold.
@@ -140,7 +143,15 @@ impl Applications {
             let operations: json_patch::Patch = serde_json::from_value(patch).map_err(|error| {
                 KubeError::Failed { attempt: format!("patch the Application {id}"), source: Box::new(error) }
             })?;
-            let result = api.patch(&id.name, &PatchParams::default(), &Patch::<()>::Json(operations)).await;
+            let patch = Patch::<()>::Json(operations);
+            // First as a trial: an Application of before the authentication has no mark, and would get ours.
+            let result = match api.patch(&id.name, &trial(), &patch).await {
+                Ok(tried) if is_marked(tried.metadata.annotations.as_ref()) => {
+                    return Ok(Follow { followed: Followed::Left(Left::Authenticated), observed });
+                }
+                Ok(_) => api.patch(&id.name, &PatchParams::default(), &patch).await,
+                refused => refused,
+            };
             match result {
                 Ok(_) => return Ok(Follow { followed: Followed::Patched { from }, observed }),
                 // A test failed or the object moved: read it again.
@@ -168,19 +179,27 @@ impl Applications {
         Ok(found.map_err(KubeError::of(format!("read the ImageGitOps {id}")))?.is_some())
     }
 
-    /// Whether a run of a step of this Application, or of a WorkflowRun of this name, is alive. `None` where there is neither.
-    pub async fn run_state(&self, id: &ResourceId, run: &str) -> Result<Option<RunState>, KubeError> {
-        if let Some(application) = self.get(id).await? {
-            return Ok(Some(run_state(&application, run)));
+    /// Who runs the step that is called `run`, and whether that is alive: the Application or the WorkflowRun of this name.
+    /// `None` where there is neither.
+    pub async fn run_state(
+        &self,
+        id: &ResourceId,
+        run: &str,
+    ) -> Result<Option<(Runner, RunState)>, KubeError> {
+        let application = self.get(id).await?;
+        let application = application.map(|object| (Runner::Application, run_state(&object, run)));
+        if let Some((_, RunState::Alive | RunState::Over)) = application {
+            return Ok(application);
         }
+        // Both may have this name: one that does not know the run leaves the answer to the other.
         let kind = client::kind("core.oam.dev", "v1alpha1", "WorkflowRun", "workflowruns");
         let api = self.0.dynamic(&kind, Some(&id.namespace));
-        let found = match api.get_opt(&id.name).await {
-            // Nor is there the kind: KubeVela's workflow is not installed beside it.
-            Err(error) if has_code(&error, &[404]) => None,
-            other => other.map_err(KubeError::of(format!("read the WorkflowRun {id}")))?,
-        };
-        Ok(found.map(|object| run_state(&object.data, run)))
+        match api.get(&id.name).await {
+            Ok(object) => Ok(Some((Runner::WorkflowRun, run_state(&object.data, run)))),
+            // No such WorkflowRun, or no such kind: KubeVela has it as an addon.
+            Err(error) if has_code(&error, &[404]) => Ok(application),
+            Err(error) => Err(KubeError::of(format!("read the WorkflowRun {id}"))(error)),
+        }
     }
 
     /// Writes the status of a resource.
@@ -203,7 +222,7 @@ impl Applications {
 
     /// Shows KubeVela that a status changed: it looks at its traits again at once, else within five minutes.
     ///
-    /// Nothing is done where KubeVela's authentication is on, or `value` is absent. Gives what names the Application in
+    /// Nothing is done where KubeVela's authentication is on, which would mark the Application as ours, or `value` is absent. Gives what names the Application in
     /// Events; `None` where there is no such Application.
     pub async fn poke(
         &self,
@@ -212,13 +231,19 @@ impl Applications {
     ) -> Result<Option<ObjectReference>, KubeError> {
         let Some(application) = self.get(id).await? else { return Ok(None) };
         let reference = reference(id, &application);
-        let (user, told) = (annotation(&application, USER), annotation(&application, STATUS_ANNOTATION));
-        let Some(value) = value.filter(|value| user.is_none() && told != Some(value)) else {
+        let (marked, told) = (has_identity(&application), annotation(&application, STATUS_ANNOTATION));
+        let Some(value) = value.filter(|value| !marked && told != Some(value)) else {
             return Ok(Some(reference));
         };
         let api = self.0.dynamic(&client::application(), Some(&id.namespace));
         let patch = Patch::Merge(json!({ "metadata": { "annotations": { STATUS_ANNOTATION: value } } }));
-        match api.patch_metadata(&id.name, &PatchParams::default(), &patch).await {
+        let result = match api.patch_metadata(&id.name, &trial(), &patch).await {
+            Ok(tried) if !is_marked(tried.metadata.annotations.as_ref()) => {
+                api.patch_metadata(&id.name, &PatchParams::default(), &patch).await
+            }
+            other => other,
+        };
+        match result {
             Err(error) if has_code(&error, &[404]) => Ok(None),
             other => other
                 .map(|_| Some(reference))
@@ -231,6 +256,19 @@ impl Applications {
 fn is_refusal(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
     status.message.contains("admission webhook") || status.message.contains("is invalid")
+}
+
+/// Nothing is written: the answer says what would be.
+fn trial() -> PatchParams {
+    PatchParams { dry_run: true, ..PatchParams::default() }
+}
+
+fn is_marked(annotations: Option<&BTreeMap<String, String>>) -> bool {
+    annotations.is_some_and(|annotations| IDENTITY.iter().any(|key| annotations.contains_key(*key)))
+}
+
+fn has_identity(application: &Value) -> bool {
+    IDENTITY.iter().any(|key| annotation(application, key).is_some())
 }
 
 fn annotation<'a>(application: &'a Value, key: &str) -> Option<&'a str> {
@@ -282,7 +320,7 @@ fn plan(application: &Value, want: &Want<'_>) -> Plan {
     {
         return left(Left::OtherImage(from.to_owned()));
     }
-    if annotation(application, USER).is_some() {
+    if has_identity(application) {
         return left(Left::Authenticated);
     }
     match Owner::of(application) {
@@ -380,7 +418,10 @@ mod tests {
             Plan::Done(Followed::Same)
         );
         assert!(left(&application("docker.io/other/n:1", json!({}), json!({}))).contains("another image"));
-        assert!(left(&application(old, json!({}), json!({ USER: "ann" }))).contains("authentication is on"));
+        for mark in IDENTITY {
+            let marked = application(old, json!({}), json!({ mark: "" }));
+            assert!(left(&marked).contains("authentication is on"), "{mark}");
+        }
         let argo = application(old, json!({}), json!({ "argocd.argoproj.io/tracking-id": "x" }));
         assert!(left(&argo).contains("Argo CD"));
         assert!(matches!(plan_for(&argo, true), Plan::Patch { .. }), "deploy: patch");

@@ -30,7 +30,7 @@ pub use event::{Events, Kind as EventKind};
 pub use lease::Lease;
 pub use owner::Owner;
 pub use resource::{Invalid, Stored};
-pub use run::{RunState, run_state};
+pub use run::{RunState, Runner, run_state};
 pub use secret::{Fetched, Secrets};
 pub use status::{Condition, HistoryEntry, News, RolloutStatus, Status, TagCounts, Waiting};
 pub use watch::{Change, Scope, Touched, applications, resources};

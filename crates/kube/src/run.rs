@@ -1,8 +1,17 @@
-//! Whether a run of a workflow step is alive in its Application's status: a request for another one is a replay.
+//! Whether a run of a workflow step is alive in the status of who runs it: a request for another one is a replay.
 
 use serde_json::Value;
 
-/// What an Application says of a run of one of its steps.
+/// Who runs a workflow's steps, and says so in its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    /// An Application, of its own workflow.
+    Application,
+    /// A WorkflowRun, which belongs to no Application.
+    WorkflowRun,
+}
+
+/// What a status says of a run of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// A step with this id is being run.

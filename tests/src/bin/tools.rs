@@ -12,6 +12,8 @@ fn main() {
     found("KubeVela's controller", &tools::vela_core());
     found("KubeVela's command line", &tools::vela());
     found("KubeVela's CRDs and definitions", &tools::kubevela_chart());
+    found("KubeVela's controller of WorkflowRuns", &tools::vela_workflow());
+    found("its CRDs", &tools::workflow_chart());
     found("CUE", &tools::cue());
     found("Helm", &tools::helm());
     found("cosign", &tools::cosign());

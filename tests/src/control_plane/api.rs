@@ -20,6 +20,8 @@ pub struct Api {
     pub ca_pem: String,
     /// The bearer token of the account.
     pub token: String,
+    /// As whom that account acts; absent: as itself.
+    pub user: Option<String>,
 }
 
 /// What the API said when it did not do what was asked.
@@ -52,7 +54,7 @@ impl Api {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "tests",
             "clusters": [{"name": "tests", "cluster": {"server": self.url, "certificate-authority-data": ca}}],
-            "users": [{"name": "account", "user": {"token": self.token}}],
+            "users": [{"name": "account", "user": {"token": self.token, "as": self.user}}],
             "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": "account"}}],
         });
         kubeconfig.to_string()
@@ -68,6 +70,11 @@ impl Api {
         let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
         let answer = self.request("POST", &path, Some(&request))?;
         Ok(Self { token: text(&answer, "/status/token").to_owned(), ..self.clone() })
+    }
+
+    /// The same API as a user sees it whom this account may impersonate, with the rights that its roles give.
+    pub fn as_user(&self, name: &str) -> Self {
+        Self { user: Some(name.to_owned()), ..self.clone() }
     }
 
     /// Makes a namespace that nobody else uses and returns its name.
@@ -201,6 +208,9 @@ impl Api {
     ) -> reqwest::Result<Result<Value, Refused>> {
         let mut request =
             self.client()?.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        if let Some(user) = &self.user {
+            request = request.header("impersonate-user", user);
+        }
         if let Some(body) = body {
             request = request.header(reqwest::header::CONTENT_TYPE, content_type).body(body);
         }

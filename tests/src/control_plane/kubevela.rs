@@ -9,7 +9,7 @@ use crate::process::{Process, Start};
 use crate::tools;
 
 /// Where the chart puts KubeVela.
-const NAMESPACE: &str = "vela-system";
+pub(super) const NAMESPACE: &str = "vela-system";
 
 /// The arguments of the chart that are not the program's own defaults, and what differs here.
 const ARGUMENTS: [&str; 10] = [
@@ -78,11 +78,16 @@ impl ControlPlane {
         self.install(&crds.collect::<Vec<_>>());
     }
 
-    fn start_kubevela(&self) -> Process {
+    /// What KubeVela needs and what lies around it, without the controller; gives its definitions.
+    pub(super) fn install_kubevela(&self) -> Vec<Value> {
         self.apply(&surroundings().map(|object| object.to_string()).join("\n---\n"))
             .expect("what lies around KubeVela is applied");
         self.install_kubevela_crds();
-        let definitions = self.install(&Self::DEFINITIONS.map(definition_file));
+        self.install(&Self::DEFINITIONS.map(definition_file))
+    }
+
+    fn start_kubevela(&self) -> Process {
+        let definitions = self.install_kubevela();
         let program = tools::vela_core();
         let mut vela_core = Process::start(Start {
             name: "vela-core",
@@ -98,8 +103,8 @@ impl ControlPlane {
         vela_core
     }
 
-    /// Applies files of the chart.
-    fn install(&self, files: &[PathBuf]) -> Vec<Value> {
+    /// Applies files of a chart of KubeVela's.
+    pub(super) fn install(&self, files: &[PathBuf]) -> Vec<Value> {
         let read = |file: &PathBuf| {
             let text = std::fs::read_to_string(file);
             let text = text.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -112,7 +117,7 @@ impl ControlPlane {
 }
 
 /// The controller has made a revision of a definition.
-fn taken_in(definition: &Value) -> bool {
+pub(super) fn taken_in(definition: &Value) -> bool {
     definition.pointer("/status/latestRevision").is_some()
 }
 

@@ -14,6 +14,7 @@ mod base;
 #[path = "../cli/canary.rs"]
 mod canary;
 
+mod authentication;
 mod endpoint;
 mod hangs;
 mod heals;
@@ -28,3 +29,4 @@ mod step;
 mod tenants;
 mod update;
 mod webhook;
+mod workflow_run;

@@ -40,7 +40,11 @@ impl Cluster {
 
     /// The same around another repository and registry.
     pub(crate) fn of(scene: Scene) -> Self {
-        let plane = ControlPlane::shared().with_kubevela();
+        Self::on(ControlPlane::shared().with_kubevela(), scene)
+    }
+
+    /// The same on another control plane.
+    pub(crate) fn on(plane: &'static ControlPlane, scene: Scene) -> Self {
         let crd = std::process::Command::new(env!("CARGO_BIN_EXE_image-gitops")).arg("crd").output().unwrap();
         plane.apply(std::str::from_utf8(&crd.stdout).unwrap()).unwrap();
         let namespace = plane.namespace();

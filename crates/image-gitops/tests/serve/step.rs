@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use image_gitops_core::signature::Key;
 use image_gitops_tests::{
     git,
@@ -23,8 +24,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// The step knows one service in `vela-system`: its tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-struct Stage {
-    cluster: Cluster,
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
     port: u16,
     _turn: MutexGuard<'static, ()>,
 }
@@ -55,7 +56,7 @@ const WORKFLOW: &str = "  workflow:
 ";
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let cluster = Cluster::new();
         define(&cluster);
@@ -64,7 +65,7 @@ impl Stage {
         Self { cluster, port, _turn: turn }
     }
 
-    fn serve(&self) -> Service {
+    pub(crate) fn serve(&self) -> Service {
         let url = format!("http://127.0.0.1:{}", self.port);
         self.cluster.serve_in("vela-system", self.port, &["--url", &url, "--lease", ""])
     }
@@ -85,7 +86,19 @@ impl Stage {
         step(&application, 0)
     }
 
-    fn object(&self, path: &str) -> String {
+    /// The key that the step signs with, as it finds it.
+    pub(crate) fn key(&self, service: &Service) -> Key {
+        let path = "/api/v1/namespaces/vela-system/secrets/image-gitops-client";
+        let secret = self.cluster.plane.get(path).unwrap();
+        let text = |key: &str| {
+            let encoded = secret["data"][key].as_str().unwrap();
+            String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
+        };
+        assert_eq!(text("url"), format!("http://{}", service.public));
+        Key::new(&text("token").into()).unwrap()
+    }
+
+    pub(crate) fn object(&self, path: &str) -> String {
         path.replace("NS", &self.cluster.namespace)
     }
 
@@ -138,7 +151,7 @@ fn define(cluster: &Cluster) {
 }
 
 /// Writes what a Deployment's controller would: how many pods of the service are ready.
-fn ready(cluster: &Cluster, pods: u32) {
+pub(crate) fn ready(cluster: &Cluster, pods: u32) {
     let status = if pods == 0 {
         json!({ "readyReplicas": null })
     } else {
@@ -316,17 +329,7 @@ fn only_a_run_that_is_alive_is_answered_and_only_with_its_key() {
     let done = stage.until_step("succeeded", OLD);
     let before = stage.cluster.scene.tip();
     stage.cluster.scene.tag(NEWER);
-    let secret =
-        stage.cluster.plane.get("/api/v1/namespaces/vela-system/secrets/image-gitops-client").unwrap();
-    let text = |key: &str| {
-        let bytes = base64::Engine::decode(
-            &base64::engine::general_purpose::STANDARD,
-            secret["data"][key].as_str().unwrap(),
-        );
-        String::from_utf8(bytes.unwrap()).unwrap()
-    };
-    assert_eq!(text("url"), format!("http://{}", service.public));
-    let key = Key::new(&text("token").into()).unwrap();
+    let key = stage.key(&service);
     let body = |run: &str| {
         json!({ "run": run, "namespace": stage.cluster.namespace, "app": "backoffice-dev", "component": "back" })
             .to_string()

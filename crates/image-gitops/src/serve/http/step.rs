@@ -17,7 +17,7 @@ use image_gitops_core::{
     resource::ResourceId,
     step::{StepAnswer, StepRequest, StepState},
 };
-use image_gitops_kube::{Followed, RunState, Stored};
+use image_gitops_kube::{Followed, RunState, Runner, Stored};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -75,11 +75,11 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
     }
     let owner = request.owner.as_ref().unwrap_or(&request.app);
     let runs_in = ResourceId { namespace: request.namespace.clone(), name: owner.clone() };
-    match service.applications.run_state(&runs_in, &request.run).await {
-        Ok(Some(RunState::Alive)) => {}
+    let runner = match service.applications.run_state(&runs_in, &request.run).await {
+        Ok(Some((runner, RunState::Alive))) => runner,
         // Nothing is done for a run that nobody vouches for; the next request comes within a second or two.
-        Ok(Some(RunState::NotYet)) => return wait(StepState::Running, RUNNING),
-        Ok(Some(RunState::Over)) => {
+        Ok(Some((_, RunState::NotYet))) => return wait(StepState::Running, RUNNING),
+        Ok(Some((_, RunState::Over))) => {
             return Answer::failed(
                 StatusCode::CONFLICT,
                 format!("the run {} of {runs_in} is over", request.run),
@@ -88,15 +88,15 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         Ok(None) => {
             return Answer::failed(
                 StatusCode::NOT_FOUND,
-                format!("the cluster has no Application {runs_in}"),
+                format!("the cluster has no Application and no WorkflowRun {runs_in}"),
             );
         }
         Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    }
+    };
     let resources =
         service.store.of_component(&request.namespace, &request.app, request.component.as_deref());
     if resources.is_empty() {
-        return without_resource(endpoint, &request).await;
+        return without_resource(endpoint, &request, runner).await;
     }
     let looked = async {
         for stored in &resources {
@@ -104,8 +104,8 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
         }
     };
     let _ = timeout(PATIENCE, looked).await;
-    // The step's own Application, as it is after the pass.
-    let own = match owner == &request.app {
+    // The step's own Application, as it is after the pass. A WorkflowRun may have the name of one.
+    let own = match runner == Runner::Application && owner == &request.app {
         true => match service.applications.get(&runs_in).await {
             Ok(application) => application,
             Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
@@ -132,11 +132,19 @@ pub(super) async fn answer(endpoint: &Endpoint, headers: &HeaderMap, body: &[u8]
 
 /// What a step is told where no resource is known: before the first rollout, which makes the trait's resource and which
 /// the step may stand before, there is nothing to bring up to date.
-async fn without_resource(endpoint: &Endpoint, request: &StepRequest) -> Answer {
+async fn without_resource(endpoint: &Endpoint, request: &StepRequest, runner: Runner) -> Answer {
     let applications = &endpoint.service.applications;
     let id = ResourceId { namespace: request.namespace.clone(), name: request.app.clone() };
     let application = match applications.get(&id).await {
-        Ok(application) => application.unwrap_or_default(),
+        Ok(Some(application)) => application,
+        Ok(None) if runner == Runner::WorkflowRun => {
+            let message = format!(
+                "the cluster has no Application {id}: a WorkflowRun names the Application whose image it brings up to date, as the \
+                 step's property app"
+            );
+            return Answer::failed(StatusCode::NOT_FOUND, message);
+        }
+        Ok(None) => Value::Null,
         Err(error) => return Answer::later(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     };
     let Some((component, image)) = with_trait(&application, request.component.as_deref()) else {
