@@ -13,7 +13,7 @@ token=$git_token
 run() {
   local want=$1 got=0; shift
   printf '$ image-gitops %s\n' "$*"
-  out=$(on env HOME="$work" GITHUB_TOKEN="$token" "$program" "$@" 2>&1) || got=$?
+  out=$(GITHUB_TOKEN=$token on env HOME="$work" "$program" "$@" 2>&1) || got=$?
   printf '%s\n' "$out"
   [ "$got" = "$want" ] || fail "exit code $got, expected $want"
 }

@@ -57,15 +57,16 @@ k() { on kubectl "$@"; }
 v() { on vela "$@"; }
 # git with the login of the place, which no command line shows
 g() {
-  on env GIT_TERMINAL_PROMPT=0 E2E_GIT_USER="$git_user" E2E_GIT_TOKEN="$git_token" git -c safe.directory='*' \
-    -c credential.helper= -c credential.helper='!f() { echo "username=$E2E_GIT_USER"; echo "password=$E2E_GIT_TOKEN"; }; f' \
-    -c user.name=person -c user.email=person@example.com "$@"
+  on git -c safe.directory='*' -c user.name=person -c user.email=person@example.com \
+    -c credential.helper= -c credential.helper='!f() { echo "username=$E2E_GIT_USER"; echo "password=$E2E_GIT_TOKEN"; }; f' "$@"
 }
-oci() { on env E2E_REGISTRY_USER="$registry_user" E2E_REGISTRY_TOKEN="$registry_token" E2E_CA="$ca" "$root/target/debug/oci" "$@"; }
+oci() { on "$root/target/debug/oci" "$@"; }
 
 if [ -n "${LAB:-}" ]; then . "$root/tests/e2e/places/lab.sh"; else . "$root/tests/e2e/places/given.sh"; fi
 trap 'leave >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
 image=$images/back-dev-bfirstai
+export GIT_TERMINAL_PROMPT=0 E2E_GIT_USER=$git_user E2E_GIT_TOKEN=$git_token
+export E2E_REGISTRY_USER=$registry_user E2E_REGISTRY_TOKEN=$registry_token E2E_CA=$ca
 
 # --- the registry --------------------------------------------------------
 

@@ -14,11 +14,12 @@ fresh "$work/repo"
 push_service
 enable >/dev/null; v addon disable image-gitops >/dev/null # the image and the certificates are in place
 until_ok 60 "disabled again" absent -n vela-system deploy image-gitops
+until_ok 60 "and forgotten" absent -n vela-system application addon-image-gitops
 
-# typed COMMAND: into the page, with what it prints; runs of blanks at line ends are nobody's news
+# typed COMMAND [LINES]: into the page, with those lines of what it prints; runs of blanks at line ends are nobody's news
 typed() {
   printf '$ %s\n' "$1" >>"$page"
-  on env GITHUB_TOKEN="$git_token" bash -c "cd $work/clone && $1" 2>&1 | sed 's/[[:space:]]*$//; s/\x1b\[[0-9;]*m//g' >>"$page" || fail "$1"
+  GITHUB_TOKEN=$git_token on bash -c "cd $work/clone && $1" 2>&1 | sed 's/[[:space:]]*$//; s/\x1b\[[0-9;]*m//g' | sed -n "${2:-1,\$}p" >>"$page" || fail "$1"
 }
 text() { printf '%s\n' "$*" >>"$page"; }
 open() { printf '\n```console\n' >>"$page"; }
@@ -36,7 +37,7 @@ text "Recorded by \`make session\` on a node with real pods. The registry and Gi
 text "parameter \`caConfigMap\` names their certificate authority, and is not needed for the real ones."
 text
 text "## Enable the addon"
-open; typed "vela addon enable ./addon/image-gitops caConfigMap=lab-ca | head -2"; close
+open; typed "vela addon enable ./addon/image-gitops caConfigMap=lab-ca" '1,/enabled successfully/'; close
 text
 text "## An Application with the trait"
 text

@@ -28,7 +28,7 @@ make_namespace "$namespace"
 user() {
   pushd "$work/clone" >/dev/null
   printf '$ %s\n' "$1"
-  out=$(on env GITHUB_TOKEN="$git_token" bash -c "$1" 2>&1) || fail "the command failed: $1"
+  out=$(GITHUB_TOKEN=$git_token on bash -c "$1" 2>&1) || fail "the command failed: $1"
   printf '%s\n' "$out"
   popd >/dev/null
 }
