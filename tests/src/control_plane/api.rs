@@ -167,6 +167,20 @@ impl Api {
     /// # Panics
     /// With what was read last when a minute has passed.
     pub fn wait_until(&self, path: &str, is_as_it_should_be: impl Fn(&Value) -> bool) -> Value {
+        self.wait_longer_until(PATIENCE, path, is_as_it_should_be)
+    }
+
+    /// As [`Self::wait_until`], for something that takes many turns of KubeVela's controller: on a machine with much else to
+    /// do, a minute may be too short for it.
+    ///
+    /// # Panics
+    /// With what was read last when `patience` has passed.
+    pub fn wait_longer_until(
+        &self,
+        patience: Duration,
+        path: &str,
+        is_as_it_should_be: impl Fn(&Value) -> bool,
+    ) -> Value {
         let mut last = None;
         let ready = || {
             let read = self.get(path);
@@ -174,7 +188,7 @@ impl Api {
             last = Some(read);
             ready
         };
-        patiently(ready).unwrap_or_else(|| match last {
+        patiently(patience, ready).unwrap_or_else(|| match last {
             Some(Ok(value)) => panic!("{path} does not become what it should be:\n{value:#}"),
             Some(Err(refused)) => panic!("{path} is not there: {refused}"),
             None => panic!("{path} was never read"),
@@ -234,7 +248,8 @@ impl Api {
         let is_it =
             |resource: &&Value| text(resource, "/kind") == kind && !text(resource, "/name").contains('/');
         let find = || self.get(&group).ok()?.get("resources")?.as_array()?.iter().find(is_it).cloned();
-        let resource = patiently(find).unwrap_or_else(|| panic!("the API serves no {kind} of {version}"));
+        let resource =
+            patiently(PATIENCE, find).unwrap_or_else(|| panic!("the API serves no {kind} of {version}"));
         let namespace = match (text(object, "/metadata/namespace"), resource.get("namespaced")) {
             (_, Some(Value::Bool(false))) => String::new(),
             ("", _) => "/namespaces/default".to_owned(),
@@ -256,8 +271,8 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// Asks until there is an answer, or too long.
-fn patiently<T>(mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + PATIENCE;
+fn patiently<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
     loop {
         let answer = ask();
         if answer.is_some() || Instant::now() > deadline {

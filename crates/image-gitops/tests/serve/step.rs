@@ -79,10 +79,12 @@ impl Stage {
     /// Waits until the first step's status is as it should be, and gives it.
     #[track_caller]
     fn until_step(&self, phase: &str, message: &str) -> Value {
-        let application = self.cluster.plane.wait_until(&self.cluster.application_path(), |application| {
-            let step = step(application, 0);
-            step["phase"] == phase && step["message"].as_str().unwrap_or_default().contains(message)
-        });
+        let path = self.cluster.application_path();
+        let application =
+            self.cluster.plane.wait_longer_until(Duration::from_secs(180), &path, |application| {
+                let step = step(application, 0);
+                step["phase"] == phase && step["message"].as_str().unwrap_or_default().contains(message)
+            });
         step(&application, 0)
     }
 
