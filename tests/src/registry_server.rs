@@ -140,7 +140,7 @@ impl RegistryServer {
     /// Uploads an index as `repository:tag` that names an image for `linux/amd64`, and one for `linux/arm64` which is not
     /// there any more.
     pub fn push_torn(&self, repository: &str, tag: &str) -> String {
-        self.upload(repository, tag, upload::Kind::Torn)
+        self.upload(repository, tag, upload::Kind::Torn, None)
     }
 
     /// Uploads an index as `repository:tag` that names an image, and an attestation of it which is not there any more.
