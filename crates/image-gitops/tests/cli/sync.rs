@@ -173,7 +173,7 @@ fn a_tag_without_a_manifest_is_passed_over() {
     let gone =
         image_gitops_tests::registry_server::Fault::json(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
     scene.front.on(&format!("manifests/{NEWER}"), gone);
-    scene.run("sync").is(0, &[&format!("-> {NEW}"), "the registry lists a tag without a manifest"]);
+    scene.run("sync").is(0, &[&format!("-> {NEW}"), "the registry has no manifest for it"]);
 }
 
 #[test]
