@@ -20,6 +20,7 @@ use image_gitops_tests::{
 };
 
 use crate::{
+    alone,
     base::{self, NEW, Scene},
     failpoint::Failpoint,
     scene::{Cluster, PATIENCE, Service, ready},
@@ -153,6 +154,7 @@ fn the_service_dies(death: Death) {
 
 #[test]
 fn killed_at_any_step_of_a_pass_the_service_heals_with_one_commit() {
+    let _alone = alone();
     let (deaths, next) = (Death::all(), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
@@ -168,6 +170,7 @@ fn killed_at_any_step_of_a_pass_the_service_heals_with_one_commit() {
 
 #[test]
 fn killed_at_any_step_of_a_pass_the_command_line_heals_with_one_commit() {
+    let _alone = alone();
     let mut died = Vec::new();
     for death in Death::all() {
         let scene = Scene::new();

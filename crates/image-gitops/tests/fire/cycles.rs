@@ -19,6 +19,7 @@ use std::{
     time::Instant,
 };
 
+use crate::alone;
 use world::World;
 
 /// How many cycles one repository lives through. A failure is replayed from the beginning of its repository.
@@ -111,6 +112,7 @@ fn live(seed: u64, cycles: usize) -> (World, Option<String>) {
 
 #[test]
 fn a_thousand_cycles_of_random_faults_leave_no_commit_wrong_doubled_or_lost() {
+    let _alone = alone();
     let seed = number("FIRE_SEED").unwrap_or(1);
     let cycles = number("FIRE_CYCLES").map_or(1000, |cycles| usize::try_from(cycles).unwrap());
     let lives = cycles.div_ceil(LIFE);
@@ -141,6 +143,7 @@ fn a_thousand_cycles_of_random_faults_leave_no_commit_wrong_doubled_or_lost() {
 
 #[test]
 fn a_program_that_runs_on_has_the_newest_tag_in_git_within_one_interval_after_the_faults() {
+    let _alone = alone();
     const LIVES: u64 = 12;
     const CYCLES: usize = 3;
     let seed = number("FIRE_SEED").unwrap_or(1);

@@ -24,3 +24,11 @@ mod races;
 #[allow(dead_code, unused_imports, reason = "the service's tests use more of it")]
 #[path = "../serve/scene.rs"]
 mod scene;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One suite at a time: each makes a load of its own, and none is about the load of another.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -20,6 +20,7 @@ use image_gitops_tests::{
     registry_server::{Answer, Fault as RegistryFault, FrontOptions},
 };
 
+use crate::alone;
 use crate::base::{FILE, IMAGE, NEW, NEWER, OLD, Scene};
 use table::{Act, Case, Expect, Fault, Step, seconds};
 
@@ -199,6 +200,7 @@ fn play_step(scene: &Scene, step: &Step) {
 
 #[test]
 fn every_behaviour_in_the_table_has_the_reaction_that_it_should_have() {
+    let _alone = alone();
     let rows = table::read();
     let numbers: Vec<u8> = rows.iter().map(|row| row.row).collect();
     assert_eq!(numbers, (1..=13).collect::<Vec<_>>());
