@@ -103,6 +103,12 @@ bench: tools ## Measure against git and against the limits; prints ratios
 	$(call say,how time and memory of the parsers grow with what others send)
 	$(CARGO) run --locked --quiet --profile fuzz -p image-gitops-fuzz -- growth
 
+.PHONY: load
+load: tools ## Serve ten thousand resources and a flood of requests: make load RESOURCES=10000
+	$(CARGO) build --locked --release -p image-gitops
+	$(CARGO) build --locked --release -p image-gitops-tests --bin load
+	@target/release/load target/release/image-gitops $(RESOURCES)
+
 .PHONY: e2e
 e2e: image e2e-tools ## Play the stories with real pods: make e2e LAB=path/to/lab, or on your cluster (CONTRIBUTING.md)
 	@LAB="$(LAB)" tests/e2e/run target/$(STATIC_TARGET)/release/image-gitops $(IMAGE_ARCHIVE)
