@@ -13,12 +13,11 @@ use image_gitops_core::image::{Digest, Repository};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::time::timeout_at;
 
 use crate::auth::Session;
-use crate::digest::{MANIFEST_BYTES, sha256};
+use crate::content::{ANY, Content, MANIFEST_BYTES};
+use crate::digest::sha256;
 use crate::error::RegistryError;
-use crate::http::{Call, Request};
 
 /// The most signatures of one image that are read from one place.
 const MOST: usize = 32;
@@ -114,18 +113,13 @@ pub(crate) async fn read(
     digest: &Digest,
     place: Place,
 ) -> Result<Signatures, RegistryError> {
-    let mut call = Call::new(format!("read the signatures of {repository}@{digest}"), &session.http.limits);
-    let deadline = call.deadline();
-    let mut reader = Reader { session, repository, call: &mut call };
-    let reading = timeout_at(deadline, reader.read(digest, place)).await;
-    reading.unwrap_or_else(|_| Err(session.late(&call)))
+    let attempt = format!("read the signatures of {repository}@{digest}");
+    session
+        .within(attempt, async |call| Reader(Content { session, repository, call }).read(digest, place).await)
+        .await
 }
 
-struct Reader<'a> {
-    session: &'a Session,
-    repository: &'a Repository,
-    call: &'a mut Call,
-}
+struct Reader<'a>(Content<'a>);
 
 impl Reader<'_> {
     async fn read(&mut self, digest: &Digest, place: Place) -> Result<Signatures, RegistryError> {
@@ -161,7 +155,7 @@ impl Reader<'_> {
             }
             let bytes = match payloads.get(&layer.digest) {
                 Some(bytes) => bytes.clone(),
-                None => self.content("blobs", &layer.digest, "*/*", BYTES).await?,
+                None => self.content("blobs", &layer.digest, ANY, BYTES).await?,
             };
             payloads.insert(layer.digest, bytes.clone());
             let annotations = layer.annotations.unwrap_or_default();
@@ -187,7 +181,7 @@ impl Reader<'_> {
                 Some(layer) if layer.is_too_large() => found.left_out += 1,
                 Some(layer) => found.attached.push(Attached {
                     place: Place::Referrers,
-                    bytes: self.content("blobs", &layer.digest, "*/*", BYTES).await?,
+                    bytes: self.content("blobs", &layer.digest, ANY, BYTES).await?,
                     annotations: layer.annotations.unwrap_or_default(),
                 }),
             }
@@ -197,15 +191,13 @@ impl Reader<'_> {
 
     fn parse<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, RegistryError> {
         serde_json::from_slice(bytes).map_err(|error| {
-            let reason = format!("keeps something else where cosign keeps signatures: {error}");
-            self.session.http.protocol(self.call, &self.session.base, reason)
+            self.protocol(format!("keeps something else where cosign keeps signatures: {error}"))
         })
     }
 
     /// The index of what refers to `digest`; `None` where the registry keeps none.
     async fn referrers(&mut self, digest: &Digest) -> Result<Option<Vec<u8>>, RegistryError> {
-        let request = self.request(&format!("referrers/{digest}"), INDEX, MANIFEST_BYTES)?;
-        let answer = self.session.send(self.call, self.repository, request).await?;
+        let answer = self.0.ask(Method::GET, &format!("referrers/{digest}"), INDEX, MANIFEST_BYTES).await?;
         match answer.status {
             StatusCode::OK if answer.content_type().starts_with(INDEX) => Ok(Some(answer.body)),
             // Older registries say in many ways that they do not know the question.
@@ -215,14 +207,10 @@ impl Reader<'_> {
 
     /// A manifest by its tag; `None` where there is none.
     async fn get(&mut self, path: &str, accept: &'static str) -> Result<Option<Vec<u8>>, RegistryError> {
-        let request = self.request(path, accept, MANIFEST_BYTES)?;
-        let answer = self.session.send(self.call, self.repository, request).await?;
-        if answer.status == StatusCode::OK {
-            return Ok(Some(answer.body));
-        }
-        match self.session.refused(self.call, self.repository, &answer) {
-            RegistryError::NotFound { .. } => Ok(None),
-            error => Err(error),
+        match self.0.get(path, accept, MANIFEST_BYTES).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(RegistryError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -234,29 +222,19 @@ impl Reader<'_> {
         accept: &'static str,
         most: usize,
     ) -> Result<Vec<u8>, RegistryError> {
-        let fail = |call: &Call, reason| self.session.http.protocol(call, &self.session.base, reason);
         // What stands in a manifest becomes part of a URL: it must be a digest, and one that is checked below.
         let Some(digest) = Digest::new(digest).ok().filter(|digest| digest.as_str().starts_with("sha256:"))
         else {
-            return Err(fail(self.call, "names a signature by something else than its sha256".to_owned()));
+            return Err(self.protocol("names a signature by something else than its sha256".to_owned()));
         };
-        let request = self.request(&format!("{kind}/{digest}"), accept, most)?;
-        let answer = self.session.send(self.call, self.repository, request).await?;
-        match answer.status {
-            StatusCode::OK if sha256(&answer.body) == digest.as_str() => Ok(answer.body),
-            StatusCode::OK => Err(fail(self.call, format!("sends other bytes for {digest}"))),
-            _ => Err(self.session.refused(self.call, self.repository, &answer)),
+        let bytes = self.0.get(&format!("{kind}/{digest}"), accept, most).await?;
+        match sha256(&bytes) == digest.as_str() {
+            true => Ok(bytes),
+            false => Err(self.protocol(format!("sends other bytes for {digest}"))),
         }
     }
 
-    fn request(&self, path: &str, accept: &'static str, most: usize) -> Result<Request, RegistryError> {
-        Ok(Request {
-            method: Method::GET,
-            url: self.session.url(self.repository, path)?,
-            accept,
-            authorization: None,
-            form: None,
-            answer_bytes: most.min(self.session.http.limits.answer_bytes),
-        })
+    fn protocol(&self, reason: String) -> RegistryError {
+        self.0.session.http.protocol(self.0.call, &self.0.session.base, reason)
     }
 }

@@ -17,6 +17,7 @@ use reqwest::header::{HeaderValue, WWW_AUTHENTICATE};
 use secrecy::ExposeSecret as _;
 use secrecy::zeroize::Zeroizing;
 use tokio::sync::Mutex;
+use tokio::time::timeout_at;
 use url::Url;
 
 use crate::error::{RegistryError, Tried};
@@ -60,6 +61,18 @@ impl Session {
         })?;
         http.reachable(&base).map_err(|refused| RegistryError::refused(&format!("ask {host}"), refused))?;
         Ok(Self { http, base, credential: access.credential, repositories: std::sync::Mutex::default() })
+    }
+
+    /// Does the work of one call of the public API, within the time that the limits give it.
+    pub(crate) async fn within<T>(
+        &self,
+        attempt: String,
+        work: impl AsyncFnOnce(&mut Call) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        let mut call = Call::new(attempt, &self.http.limits);
+        let deadline = call.deadline();
+        let done = timeout_at(deadline, work(&mut call)).await;
+        done.unwrap_or_else(|_| Err(self.late(&call)))
     }
 
     /// The URL of something of a repository: `tags/list`, `manifests/TAG`.

@@ -8,20 +8,11 @@ use oci_client::manifest::OciManifest;
 use reqwest::header::HeaderName;
 use reqwest::{Method, StatusCode};
 use sha2::Digest as _;
-use tokio::time::timeout_at;
 
 use crate::auth::Session;
+use crate::content::{Content, MANIFEST_BYTES, MANIFESTS};
 use crate::error::RegistryError;
-use crate::http::{Answer, Call, Request};
-
-/// The digest of an index is wanted where there is one: without its types, a registry gives one platform's manifest.
-pub(crate) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
-     application/vnd.docker.distribution.manifest.list.v2+json, \
-     application/vnd.oci.image.manifest.v1+json, \
-     application/vnd.docker.distribution.manifest.v2+json";
-
-/// The most bytes of a manifest that registries must take (distribution-spec, "Pushing Manifests").
-pub(crate) const MANIFEST_BYTES: usize = 4 << 20;
+use crate::http::Answer;
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
@@ -31,10 +22,11 @@ pub(crate) async fn read(
     repository: &Repository,
     tag: &Tag,
 ) -> Result<Digest, RegistryError> {
-    let mut call = Call::new(format!("read the digest of {repository}:{tag}"), &session.http.limits);
-    let deadline = call.deadline();
-    let reading = timeout_at(deadline, ask(session, &mut call, repository, tag)).await;
-    reading.unwrap_or_else(|_| Err(session.late(&call))).map(|named| named.digest)
+    let attempt = format!("read the digest of {repository}:{tag}");
+    let reading = session
+        .within(attempt, async |call| ask(&mut Content { session, repository, call }, tag).await)
+        .await;
+    Ok(reading?.digest)
 }
 
 /// What a tag names.
@@ -52,34 +44,19 @@ impl Named {
 }
 
 /// Asks by HEAD, and by GET where that does not tell.
-pub(crate) async fn ask(
-    session: &Session,
-    call: &mut Call,
-    repository: &Repository,
-    tag: &Tag,
-) -> Result<Named, RegistryError> {
-    let mut request = Request {
-        method: Method::HEAD,
-        url: session.url(repository, &format!("manifests/{tag}"))?,
-        accept: MANIFESTS,
-        authorization: None,
-        form: None,
-        answer_bytes: MANIFEST_BYTES.min(session.http.limits.answer_bytes),
-    };
-    let head = session.send(call, repository, request.clone()).await?;
+pub(crate) async fn ask(content: &mut Content<'_>, tag: &Tag) -> Result<Named, RegistryError> {
+    let path = format!("manifests/{tag}");
+    let head = content.ask(Method::HEAD, &path, MANIFESTS, MANIFEST_BYTES).await?;
     if let (StatusCode::OK, Some(digest)) = (head.status, told(&head)) {
         return Ok(Named::of(&head, digest));
     }
     // An answer to HEAD has no body: one to GET also says why it is an error.
-    request.method = Method::GET;
-    let answer = session.send(call, repository, request).await?;
+    let answer = content.ask(Method::GET, &path, MANIFESTS, MANIFEST_BYTES).await?;
     if answer.status != StatusCode::OK {
-        return Err(session.refused(call, repository, &answer));
+        return Err(content.refused(&answer));
     }
     // A manifest of the old schema 1 is not what is hashed: its signatures are left out. So it is no manifest here.
-    if let Err(error) = serde_json::from_slice::<OciManifest>(&answer.body) {
-        return Err(session.no_registry(call, format!("it sends no manifest: {error}")));
-    }
+    content.parse::<OciManifest>(&answer.body)?;
     let told = told(&answer);
     let hashed = match &told {
         Some(digest) if digest.as_str().starts_with("sha512:") => {
@@ -87,11 +64,11 @@ pub(crate) async fn ask(
         }
         _ => sha256(&answer.body),
     };
-    let digest = Digest::new(hashed).map_err(|error| session.no_registry(call, error.to_string()))?;
+    let digest = content.digest(&hashed)?;
     match told {
         Some(told) if told != digest => {
             let reason = format!("says {told} and sends a manifest of {digest}");
-            Err(session.http.protocol(call, &session.base, reason))
+            Err(content.session.http.protocol(content.call, &content.session.base, reason))
         }
         _ => Ok(Named::of(&answer, digest)),
     }

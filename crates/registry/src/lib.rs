@@ -6,16 +6,16 @@
 //! requests and bytes by [`Limits`].
 //!
 //! From the wire up: `http` sends one request and reads its answer within bounds, trying again what may pass; `auth`
-//! answers the registry's challenges; `tags` follows the pages of a list; `digest` reads what a tag names, `platforms`
-//! whether that can be run; `attached` what
-//! is attached to it; `created` an image's configuration; `refusal` says
-//! what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
+//! answers the registry's challenges; `tags` follows the pages of a list; `content` reads manifests and blobs: `digest` what a
+//! tag names, `platforms` whether that can be run, `attached` what is attached to it, `created` an image's configuration;
+//! `refusal` says what any other answer means. What a registry sends is parsed in files of their own: `http/wait`, `http/words`,
 //! `http/parameter`, `auth/challenge`, `tags/link`, `tags/page`.
 //!
 //! [OCI distribution API]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 mod attached;
 mod auth;
+mod content;
 mod created;
 mod digest;
 mod error;

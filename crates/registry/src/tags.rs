@@ -15,7 +15,6 @@ use std::collections::HashSet;
 use image_gitops_core::image::{Repository, Tag};
 use reqwest::header::LINK;
 use reqwest::{Method, StatusCode};
-use tokio::time::timeout_at;
 use url::Url;
 
 use crate::auth::Session;
@@ -37,13 +36,15 @@ pub struct TagList {
 
 /// See [`crate::Registry::tags`].
 pub(crate) async fn list(session: &Session, repository: &Repository) -> Result<TagList, RegistryError> {
-    let mut call = Call::new(format!("list the tags of {repository}"), &session.http.limits);
-    let deadline = call.deadline();
-    let listing = timeout_at(deadline, pages(session, &mut call, repository)).await;
-    let mut list = listing.unwrap_or_else(|_| Err(session.late(&call)))?;
+    let mut list = session
+        .within(format!("list the tags of {repository}"), async |call| {
+            let mut list = pages(session, call, repository).await?;
+            list.requests = call.requests;
+            Ok(list)
+        })
+        .await?;
     list.tags.sort_unstable();
     list.tags.dedup();
-    list.requests = call.requests;
     tracing::debug!(%repository, tags = list.tags.len(), pages = list.pages, requests = list.requests, "listed");
     Ok(list)
 }
