@@ -116,6 +116,12 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// What was refused, where that lies behind an error: a client's resolver tells it so.
+    pub fn behind(error: &dyn std::error::Error) -> Option<&Self> {
+        std::iter::successors(error.source(), |cause| (*cause).source())
+            .find_map(|cause| cause.downcast_ref())
+    }
+
     /// What the user can do, as a sentence in the imperative.
     pub fn hint(&self) -> String {
         match self {

@@ -292,12 +292,6 @@ pub(crate) fn outage(error: &reqwest::Error) -> Outage {
     }
 }
 
-/// What the resolver refused, if that is what happened.
-pub(crate) fn refused(error: &reqwest::Error) -> Option<Refused> {
-    let mut chain = std::iter::successors(std::error::Error::source(error), |e| (*e).source());
-    chain.find_map(|cause| cause.downcast_ref().cloned())
-}
-
 /// The TLS error in an error. Those of [`std::io`] hide theirs from `source`, and come one in another.
 fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(tls) = error.downcast_ref() {

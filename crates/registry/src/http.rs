@@ -16,7 +16,7 @@ use secrecy::zeroize::Zeroizing;
 use tokio::time::Instant;
 use url::{Origin, Url};
 
-use crate::error::{RegistryError, outage, refused};
+use crate::error::{RegistryError, outage};
 use crate::{Access, Limits};
 use words::Words;
 
@@ -227,8 +227,8 @@ impl Http {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form.as_str().to_owned());
         }
-        let lost = |attempt: &str, error: reqwest::Error| match refused(&error) {
-            Some(refused) => RegistryError::refused(attempt, refused),
+        let lost = |attempt: &str, error: reqwest::Error| match Refused::behind(&error) {
+            Some(refused) => RegistryError::refused(attempt, refused.clone()),
             None => RegistryError::Unreachable {
                 attempt: attempt.to_owned(),
                 host: self.name(&request.url),

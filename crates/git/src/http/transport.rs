@@ -321,8 +321,8 @@ impl Transport {
     async fn once(&self, call: &mut Call, request: RequestBuilder) -> Result<Answer, GitError> {
         call.cost.requests += 1;
         let attempt = &call.attempt;
-        let lost = |error: reqwest::Error| match outage::refused(&error) {
-            Some(refused) => GitError::refused(attempt, refused),
+        let lost = |error: reqwest::Error| match Refused::behind(&error) {
+            Some(refused) => GitError::refused(attempt, refused.clone()),
             None => GitError::Unreachable {
                 attempt: attempt.clone(),
                 outage: outage::of(&error),

@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(looked_up.load(Ordering::SeqCst), 1, "looked up again for the same connection");
         serving.join().unwrap();
         let error = client.get(&url).send().await.unwrap_err();
-        let refused = crate::error::refused(&error).unwrap();
+        let refused = Refused::behind(&error).unwrap();
         assert!(
             refused.to_string().contains("registry.example has the address 127.0.0.1, a loopback address")
         );

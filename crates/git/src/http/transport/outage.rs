@@ -3,8 +3,6 @@
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
-use image_gitops_core::reach::Refused;
-
 use crate::error::Outage;
 
 pub(super) fn of(error: &reqwest::Error) -> Outage {
@@ -19,12 +17,6 @@ pub(super) fn of(error: &reqwest::Error) -> Outage {
     } else {
         Outage::Cut
     }
-}
-
-/// What the resolver refused, if that is what happened.
-pub(super) fn refused(error: &reqwest::Error) -> Option<Refused> {
-    let mut chain = std::iter::successors(error.source(), |cause| (*cause).source());
-    chain.find_map(|cause| cause.downcast_ref().cloned())
 }
 
 /// The TLS error in an error. Those of [`std::io`] hide theirs from `source`, and come one in another.
