@@ -11,7 +11,11 @@ use image_gitops_core::{
 use image_gitops_registry::TagList;
 use jiff::Timestamp;
 
-use super::{Kept, observe, plan::Planned};
+use super::{
+    Kept,
+    observe::{self, Offer},
+    plan::Planned,
+};
 use crate::{job::Job, report::Failure};
 
 /// What is known of one resource's tags.
@@ -49,22 +53,22 @@ impl Known {
 impl Planned<'_> {
     /// Has the decision mind the component's health and wait for its time: the tag's age, and a window. What must be known of
     /// tags is looked up.
-    pub(super) async fn hold_back(&mut self, tags: &mut Result<TagList, Failure>, now: Timestamp) {
+    pub(super) async fn hold_back(&mut self, offer: &mut Offer, now: Timestamp) {
         self.mind_health();
         let updates = &self.job.resource.updates;
         let Some(least) = updates.min_age else {
             self.ages.seen.clear();
             return self.hold_back_for_window(now);
         };
-        self.forget(tags);
-        self.wait_for_age(tags, least, now).await;
+        self.forget(&offer.list);
+        self.wait_for_age(offer, least, now).await;
         self.hold_back_for_window(now);
     }
 
-    async fn wait_for_age(&mut self, tags: &mut Result<TagList, Failure>, least: Duration, now: Timestamp) {
+    async fn wait_for_age(&mut self, offer: &mut Offer, least: Duration, now: Timestamp) {
         // Each turn notes a tag or drops one: on adoption as many as are kept, else one.
         for _ in 0..2 * age::MOST {
-            let (Ok(decision), Ok(list)) = (&self.decision, &*tags) else { return };
+            let (Ok(decision), Ok(list)) = (&self.decision, &offer.list) else { return };
             let newest = |tags: &[Tag]| match self.decide_among(tags) {
                 Ok(Decision { outcome: Outcome::Update(tag), .. }) => Some(tag),
                 _ => None,
@@ -77,7 +81,7 @@ impl Planned<'_> {
             };
             match look(self.job, &self.ages, &tag, now).await {
                 Ok(Some(seen)) => age::note(&mut self.ages.seen, seen),
-                Ok(None) => self.drop_useless(tag, observe::NO_MANIFEST.to_owned(), tags),
+                Ok(None) => self.drop_useless(tag, observe::NO_MANIFEST.to_owned(), offer),
                 Err(failure) => self.decision = Err(failure),
             }
         }

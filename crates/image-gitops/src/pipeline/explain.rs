@@ -6,6 +6,7 @@ use image_gitops_core::{
     yaml::Site,
 };
 use image_gitops_cosign::Signer;
+use image_gitops_registry::TagList;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -76,10 +77,9 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
     };
     let mut files = observed.snapshot.as_ref().map(Files::new);
     let mut explanations = Vec::new();
-    for (job, offer) in jobs.into_iter().zip(tags) {
+    for (job, mut offer) in jobs.into_iter().zip(tags) {
         let resource = &job.resource;
         let mut failures = Vec::new();
-        let mut offer = offer;
         let places = observed.places(job, files.as_mut()).unwrap_or_else(|failure| {
             failures.push(failure);
             Vec::new()
@@ -102,37 +102,30 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
         };
         if let Err(failure) = &offer.list {
             failures.push(failure.clone());
+            // What is there to say of it was said; a hold is told all the same.
+            offer.list = Ok(TagList::default());
         }
         let floors = decide::floors(resource, &standing, written.as_ref());
         let from = |floor: &Tag| match standing.iter().flatten().any(|tag| tag == floor) {
             true => "the file in Git",
             false => "our last commit, which a person changed",
         };
-        let mut useless = Vec::new();
-        let signer = look(job, &mut offer, &mut useless, &floors).await.unwrap_or_else(|failure| {
+        let signer = look(job, &mut offer, &floors).await.unwrap_or_else(|failure| {
             failures.push(failure);
             None
         });
         let tags = offer.list.as_ref().map(|list| list.tags.clone()).unwrap_or_default();
-        let unsigned = offer.unsigned.iter().map(|(tag, why)| TagVerdict {
-            tag: tag.to_string(),
-            chosen: false,
-            key: None,
-            reason: format!("newer, but not signed: {why}"),
-        });
-        let unsigned: Vec<_> = unsigned.collect();
-        let useless = useless.into_iter().map(|(tag, why)| TagVerdict {
-            tag: tag.to_string(),
-            chosen: false,
-            key: None,
-            reason: format!("newer, but cannot be used: {why}"),
-        });
+        let passed_over =
+            |tag: &Tag, reason| TagVerdict { tag: tag.to_string(), chosen: false, key: None, reason };
+        let unsigned = offer.unsigned.iter();
+        let unsigned = unsigned.map(|(tag, why)| passed_over(tag, format!("newer, but not signed: {why}")));
+        let useless = offer.useless.iter();
+        let useless = useless.map(|(tag, why)| passed_over(tag, format!("newer, but cannot be used: {why}")));
+        let mut verdicts: Vec<TagVerdict> = unsigned.chain(useless).collect();
         let mut planned = Planned::of(job, places, written.clone());
-        // Without a list, what is there to say was said; a hold is told all the same.
-        let mut listed = Ok(offer.list.unwrap_or_default());
-        planned.decide(&listed);
+        planned.decide(&offer.list);
         let is_decided = planned.decision.is_ok();
-        planned.hold_back(&mut listed, Timestamp::now()).await;
+        planned.hold_back(&mut offer, Timestamp::now()).await;
         let (mut held, mut waits) = (None, None);
         match planned.decision {
             Ok(Decision { outcome: Outcome::Hold(hold), .. }) => held = Some(hold.to_string()),
@@ -142,7 +135,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             }
             Err(failure) => failures.extend(Some(failure).filter(|_| is_decided)),
         }
-        let verdicts = resource.rules.explain(&tags, &floors).into_iter().map(|verdict| TagVerdict {
+        verdicts.extend(resource.rules.explain(&tags, &floors).into_iter().map(|verdict| TagVerdict {
             tag: verdict.tag.to_string(),
             chosen: verdict.is_chosen(),
             key: verdict.key.as_ref().map(ToString::to_string),
@@ -150,7 +143,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
                 Some(signer) if verdict.is_chosen() => format!("{verdict}, signed by {signer}"),
                 _ => verdict.to_string(),
             },
-        });
+        }));
         explanations.push(Explanation {
             resource: resource.id.to_string(),
             image: resource.image.to_string(),
@@ -158,7 +151,7 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
             floors: floors.iter().map(|tag| Floor { tag: tag.to_string(), from: from(tag) }).collect(),
             held,
             waits,
-            tags: unsigned.into_iter().chain(useless).chain(verdicts).collect(),
+            tags: verdicts,
             problems: failures
                 .iter()
                 .map(|f| Problem { message: f.to_string(), causes: chain(f), hint: f.hint() })
@@ -171,25 +164,20 @@ pub(crate) async fn explain(group: &Group) -> Vec<Explanation> {
 
 /// Takes the tags out of `offer` that would be chosen but are not signed or cannot be run, as a pass does, and says who signed the one that
 /// is chosen. Where neither signatures nor platforms are asked for, nothing is looked at.
-async fn look(
-    job: &Job,
-    offer: &mut Offer,
-    useless: &mut Vec<(Tag, String)>,
-    floors: &[&Tag],
-) -> Result<Option<Signer>, Failure> {
+async fn look(job: &Job, offer: &mut Offer, floors: &[&Tag]) -> Result<Option<Signer>, Failure> {
     if job.signatures.is_none() && job.resource.platforms.is_empty() {
         return Ok(None);
     }
     while let Ok(list) = &offer.list
         && let Some(tag) = job.resource.rules.select(&list.tags, floors).newest
     {
-        if offer.unsigned.len() + useless.len() == UNSIGNED_TAGS {
+        if offer.unsigned.len() + offer.useless.len() == UNSIGNED_TAGS {
             return Err(Failure::unsigned(&job.resource, &offer.unsigned));
         }
         match observe::behind(job, &tag).await? {
             Behind::Image(_, signer) => return Ok(signer),
             Behind::Unsigned(why) => offer.unsigned.push((tag.clone(), why)),
-            Behind::Nothing(why) => useless.push((tag.clone(), why)),
+            Behind::Nothing(why) => offer.useless.push((tag.clone(), why)),
         }
         offer.drop(&tag);
     }

@@ -39,6 +39,8 @@ pub(crate) struct Offer {
     pub(crate) list: Result<TagList, Failure>,
     /// What was taken out of the list because it is not signed as the resource asks.
     pub(crate) unsigned: Vec<(Tag, Unsigned)>,
+    /// What was taken out of it because there is nothing to run behind it, and why.
+    pub(crate) useless: Vec<(Tag, String)>,
 }
 
 impl Offer {
@@ -68,7 +70,7 @@ pub(crate) async fn tags(group: &Group, patience: Option<Duration>) -> Tags {
             true => Ok(TagList::default()), // never looked at
             false => job.listing.tags(patience).await,
         };
-        Offer { list, unsigned: Vec::new() }
+        Offer { list, unsigned: Vec::new(), useless: Vec::new() }
     }));
     let tags = tags.await;
     Failpoint::TagsListed.reach();

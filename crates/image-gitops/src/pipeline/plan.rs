@@ -170,7 +170,7 @@ impl<'g> Planned<'g> {
     /// is taken.
     async fn resolve(&mut self, offer: &mut Offer, now: Timestamp) {
         for _ in 0..LOOKS + UNSIGNED_TAGS {
-            self.hold_back(&mut offer.list, now).await;
+            self.hold_back(offer, now).await;
             let Some(tag) = self.wants().cloned() else { break };
             match (observe::behind(self.job, &tag).await, self.undoes().cloned()) {
                 (Ok(Behind::Image(digest, signer)), _) => {
@@ -185,7 +185,7 @@ impl<'g> Planned<'g> {
                     self.hold_instead(revert);
                     break;
                 }
-                (Ok(Behind::Nothing(why)), None) => self.drop_useless(tag, why, &mut offer.list),
+                (Ok(Behind::Nothing(why)), None) => self.drop_useless(tag, why, offer),
                 (Ok(Behind::Unsigned(why)), None) => self.drop_unsigned(tag, why, offer),
                 (Err(failure), _) => self.decision = Err(failure),
             }
@@ -201,6 +201,7 @@ impl<'g> Planned<'g> {
             self.decision = Err(Failure::unsigned(&self.job.resource, &offer.unsigned));
         }
         self.unsigned.clone_from(&offer.unsigned);
+        self.useless.clone_from(&offer.useless);
     }
 
     /// Passes over a tag that is not signed; after some of them over all.
@@ -224,18 +225,16 @@ impl<'g> Planned<'g> {
     }
 
     /// Passes over a tag that the registry lists but behind which there is nothing to run; after some of them over all.
-    pub(super) fn drop_useless(&mut self, tag: Tag, why: String, tags: &mut Result<TagList, Failure>) {
+    pub(super) fn drop_useless(&mut self, tag: Tag, why: String, offer: &mut Offer) {
         let resource = &self.job.resource;
         tracing::warn!(resource = %resource.id, %tag, why, "a tag cannot be used; trying the next");
-        if let Ok(list) = tags {
-            list.tags.retain(|other| *other != tag);
-        }
-        self.decide(tags);
-        if self.useless.len() + 1 == USELESS_TAGS && self.wants().is_some() {
+        offer.drop(&tag);
+        self.decide(&offer.list);
+        if offer.useless.len() + 1 >= USELESS_TAGS && self.wants().is_some() {
             let (image, tag, why) = (resource.image.to_string(), tag.to_string(), why.clone());
             self.decision = Err(Failure::UselessTags { image, tag, why });
         }
-        self.useless.push((tag, why));
+        offer.useless.push((tag, why));
     }
 }
 
