@@ -35,8 +35,7 @@ pub(super) fn after(
     };
     let Some(observed) = &follow.observed else { return Some(None) };
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
-    let status =
-        service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |now| now.status.clone());
+    let status = service.store.status(stored);
     // Whoever wrote the image that Git holds: the status says it, which learns of a new one after this.
     let entry = status.history.iter().find(|entry| entry.image == observed.image);
     let ours = entry.is_some_and(|entry| entry.commit.is_some());

@@ -89,17 +89,17 @@ impl Branch {
                 self.fail(service, stored, &trouble, ticket).await;
             }
         }
+        let is_current = |id: &ResourceId| {
+            let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
+            known.is_some_and(|known| service.store.is_current(known))
+        };
+        let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(stored)));
+        let beside = Beside { kept: kept.collect(), is_current: &is_current };
         for group in &mut self.groups {
             group.known.wrote = {
                 let repository = group.repository();
                 ready.iter().filter_map(|(stored, _)| wrote(service, stored, &repository)).collect()
             };
-            let is_current = |id: &ResourceId| {
-                let known = ready.iter().find(|(stored, _)| stored.id == *id).map(|(stored, _)| stored);
-                known.is_some_and(|known| service.store.is_current(known))
-            };
-            let kept = ready.iter().map(|(stored, _)| (stored.id.clone(), tell::kept(stored)));
-            let beside = Beside { kept: kept.collect(), is_current: &is_current };
             let report = pipeline::pass(group, Mode::Serve(&beside)).await;
             if let Some(commit) = &report.commit {
                 group.known.pushed(&commit.id);

@@ -94,6 +94,11 @@ impl Store {
         self.inner().resources.get(id).cloned()
     }
 
+    /// What was last written of a resource, whether the watch told it yet or not.
+    pub(super) fn status(&self, stored: &Stored) -> Status {
+        self.get(&stored.id).map_or_else(|| stored.status.clone(), |now| now.status.clone())
+    }
+
     /// Whether a resource is still there, with the spec that `stored` has.
     pub(super) fn is_current(&self, stored: &Stored) -> bool {
         self.get(&stored.id).is_some_and(|now| now.uid == stored.uid && now.generation == stored.generation)

@@ -128,9 +128,7 @@ fn is_known(stored: &Stored, report: &JobReport) -> bool {
 
 /// Writes the status where it differs, and tells who should know where it says something else.
 async fn say(service: &Service, stored: &Stored, news: News, patched: bool, replaced: Option<&str>) {
-    // The store has what was written last, whether the watch told it yet or not.
-    let before =
-        service.store.get(&stored.id).map_or_else(|| stored.status.clone(), |stored| stored.status.clone());
+    let before = service.store.status(stored);
     let after = before.after(&news, Timestamp::now());
     if after == before {
         return;
