@@ -159,6 +159,7 @@ async fn without_resource(endpoint: &Endpoint, request: &StepRequest, runner: Ru
     match applications.has_resource(&made).await {
         Ok(false) => {
             let message = "nothing to bring up to date before the first rollout";
+            tracing::info!(application = %id, component, "a step asked: {message}");
             let mut answer = StepAnswer::new(Some(StepState::Current), message);
             answer.tag =
                 image.as_deref().and_then(|image| Some(ImageRef::parse(image).ok()?.tag?.to_string()));
