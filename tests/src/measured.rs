@@ -101,9 +101,7 @@ impl Measured {
     }
 
     fn status(&self, field: &str) -> u64 {
-        let text = fs::read_to_string(self.proc("status")).expect("the program runs");
-        let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kilobytes| kilobytes * 1024)
+        status(self.child.id(), field).expect("the program runs")
     }
 
     fn proc(&self, file: &str) -> PathBuf {
@@ -121,6 +119,18 @@ impl Drop for Measured {
             eprintln!("the end of its log:\n{}", lines[lines.len().saturating_sub(20)..].join("\n"));
         }
     }
+}
+
+/// The most resident memory of a process since its start, in bytes. `None` where it has ended.
+pub fn peak_of(process: u32) -> Option<u64> {
+    status(process, "VmHWM:")
+}
+
+/// A field of `/proc/PID/status`, in bytes.
+fn status(process: u32, field: &str) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    Some(line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok()? * 1024)
 }
 
 /// A port of 127.0.0.1 that nobody listens on. (It is free now; ports are given out in turn, so it stays so for a while.)

@@ -17,6 +17,7 @@ use std::{
 use image_gitops_tests::{
     git::{self, Git},
     git_server::{GitServer, Options},
+    measured::peak_of,
     registry_server::{Front, FrontOptions, RegistryServer},
 };
 
@@ -254,14 +255,10 @@ fn command(program: &Path, folder: &Path, command: &str) -> Command {
 /// before the end tells it.
 fn run(program: &Path, folder: &Path, name: &str) -> usize {
     let mut child = command(program, folder, name).stdout(Stdio::null()).spawn().expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     loop {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse().ok());
-            peak = peak.max(kilobytes.unwrap_or(0));
-        }
+        let now = peak_of(child.id()).and_then(|bytes| usize::try_from(bytes / 1024).ok());
+        peak = peak.max(now.unwrap_or(0));
         if let Some(status) = child.try_wait().expect("the program is waited for") {
             assert!(status.success(), "image-gitops {name} ended with {status}");
             return peak;
