@@ -111,13 +111,7 @@ fn on_adoption_an_image_that_is_old_enough_is_written_at_once() {
 
 #[test]
 fn a_revert_of_a_revert_is_what_stands_in_git() {
-    let cluster = Cluster::new();
-    cluster.apply_application("");
-    cluster.apply_resource("  interval: 10s\n");
-    let old = cluster.scene.file();
-    cluster.scene.tag(NEW);
-    let _service = cluster.serve(&[]);
-    cluster.until_image(NEW);
+    let (cluster, _service, old) = Cluster::updated();
     let new = cluster.scene.file();
     cluster.scene.commit(FILE, &old, "Revert: the login page broke");
     cluster.until_reason("Held");

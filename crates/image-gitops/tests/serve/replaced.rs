@@ -3,7 +3,7 @@
 use image_gitops_tests::git::{self, Git};
 use serde_json::Value;
 
-use crate::scene::{Cluster, FILE, NEW, NEWER, OLD, ready};
+use crate::scene::{Cluster, FILE, NEW, NEWER, OLD, Service, ready};
 
 fn cluster() -> Cluster {
     let cluster = Cluster::new();
@@ -29,6 +29,19 @@ fn message(back: &Value) -> String {
 }
 
 /// How often it was told that the branch was replaced.
+/// A service that has made one commit, which the status names: it comes last.
+fn updated() -> (Cluster, Service, String) {
+    let cluster = cluster();
+    let service = cluster.serve(&["--lease", ""]);
+    cluster.until_reason("UpToDate");
+    cluster.scene.tag(NEW);
+    look(&cluster, "new");
+    cluster.until_image(NEW);
+    let ours = cluster.scene.tip();
+    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["commit"] == ours);
+    (cluster, service, ours)
+}
+
 /// How many Events tell of it. An Event is written after the status: one is waited for, and more than one is not.
 fn told(cluster: &Cluster) -> usize {
     let started = std::time::Instant::now();
@@ -45,15 +58,8 @@ fn told(cluster: &Cluster) -> usize {
 
 #[test]
 fn a_commit_of_ours_that_a_force_push_takes_away_is_as_good_as_reverted() {
-    let cluster = cluster();
-    let before = cluster.scene.tip();
-    let service = cluster.serve(&["--lease", ""]);
-    cluster.until_reason("UpToDate");
-    cluster.scene.tag(NEW);
-    look(&cluster, "new");
-    cluster.until_image(NEW);
-    let ours = cluster.scene.tip();
-    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["commit"] == ours);
+    let (cluster, service, ours) = updated();
+    let before = git::rev(&cluster.scene.repository.path, &format!("{ours}^"));
     force_push(&cluster, &before);
     let back = look(&cluster, "replaced");
     assert_eq!(ready(&back)["reason"], "Held", "{back}");
@@ -84,14 +90,7 @@ fn a_commit_of_ours_that_a_force_push_takes_away_is_as_good_as_reverted() {
 
 #[test]
 fn a_history_that_is_rewritten_is_told_and_the_image_that_it_holds_is_kept() {
-    let cluster = cluster();
-    let _service = cluster.serve(&["--lease", ""]);
-    cluster.until_reason("UpToDate");
-    cluster.scene.tag(NEW);
-    look(&cluster, "new");
-    cluster.until_image(NEW);
-    let ours = cluster.scene.tip();
-    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["commit"] == ours);
+    let (cluster, _service, _) = updated();
     // All commits made one, as when a large file is taken out of a history.
     let bare = &cluster.scene.repository.path;
     let tree = git::rev(bare, "main^{tree}");
@@ -129,14 +128,7 @@ fn a_commit_of_somebody_else_that_is_replaced_is_told() {
 
 #[test]
 fn what_people_do_without_force_is_no_force_push() {
-    let cluster = cluster();
-    let _service = cluster.serve(&["--lease", ""]);
-    cluster.until_reason("UpToDate");
-    cluster.scene.tag(NEW);
-    look(&cluster, "new");
-    cluster.until_image(NEW);
-    let ours = cluster.scene.tip();
-    cluster.plane.wait_until(&cluster.path("back"), |back| back["status"]["commit"] == ours);
+    let (cluster, _service, ours) = updated();
     // A revert, a long series of commits, and another branch.
     let reverted = cluster.scene.file().replace(NEW, OLD);
     cluster.scene.commit(FILE, &reverted, "Go back");

@@ -71,6 +71,18 @@ impl Cluster {
         self.plane.apply(&self.resource("back", more)).unwrap();
     }
 
+    /// A cluster whose service has made one commit, which the Application follows; and the file's text before that.
+    pub(crate) fn updated() -> (Self, Service, String) {
+        let cluster = Self::new();
+        cluster.apply_application("");
+        cluster.apply_resource("  interval: 10s\n");
+        let old = cluster.scene.file();
+        cluster.scene.tag(NEW);
+        let service = cluster.serve(&[]);
+        cluster.until_image(NEW);
+        (cluster, service, old)
+    }
+
     /// Starts the service for this namespace. Only what a test adds to `arguments` differs from the defaults.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Service {
         self.serve_in(&self.namespace, 0, arguments)

@@ -98,13 +98,7 @@ fn git_only_leaves_the_cluster_alone() {
 
 #[test]
 fn a_persons_revert_is_obeyed_in_the_cluster_too() {
-    let cluster = Cluster::new();
-    cluster.apply_application("");
-    cluster.apply_resource("  interval: 10s\n");
-    let old = cluster.scene.file();
-    cluster.scene.tag(NEW);
-    let _service = cluster.serve(&[]);
-    cluster.until_image(NEW);
+    let (cluster, _service, old) = Cluster::updated();
     cluster.scene.commit(crate::scene::FILE, &old, "Revert: the login page broke");
     let reverted = cluster.scene.tip();
     cluster.until_reason("Held");
